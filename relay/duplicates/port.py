@@ -1,0 +1,21 @@
+"""The port: a memory of ids whose records the broker has acknowledged."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+
+class DuplicateWindow(Protocol):
+    """Remembers acknowledged ids, bounded by count and age. May forget; must never invent.
+
+    A forgotten id costs a second record with the same id, which consumers drop; an invented one
+    would cost an event.
+    """
+
+    async def known(self, ids: Sequence[str]) -> Collection[str]:
+        """Give those of `ids` that are remembered. Never raises: who cannot tell knows nothing."""
+
+    def remember(self, id: str) -> None:  # noqa: A002 - the records' own name
+        """Remember an id, after its acknowledgement and never before. Does not block."""
+
+    def __len__(self) -> int:
+        """Give how many ids are remembered."""

@@ -1,0 +1,28 @@
+"""A record as it goes to Kafka, before anybody knows of topics or clients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Destination(StrEnum):
+    """Which of the relay's topics a record is for; settings give each its name."""
+
+    STATUS = "status"
+    OTHER = "other"
+    DEAD_LETTER = "dead_letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record: what it says, and the identity that makes a second one a duplicate."""
+
+    destination: Destination
+    id: str
+    """UUID text: `event_id`, `ce_id` or `relay-id`. The same for the same fact or the same bytes."""
+    key: bytes | None
+    value: bytes
+    headers: Mapping[str, str]
+    """Without `correlation_id`, which is `id` on every record and set by the publisher."""
+    timestamp_ms: int
+    """Unix milliseconds of the webhook's reception."""

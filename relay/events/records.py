@@ -1,0 +1,112 @@
+"""From what the relay has to say to the record that says it: status event, other event, dead letter."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from relay.events import cloudevents
+from relay.events.identity import payload_id
+from relay.events.record import Destination, Record
+from relay.events.sms_status import SmsStatusEvent
+from relay.events.times import rfc3339
+from relay.reasons import Reason
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+DEAD_LETTER_SCHEMA: Final = "urn:sofy-relay:schema:dead-letter:1"
+
+
+def source_of(account: str) -> str:
+    """Give the `ce_source` of an account."""
+    return f"/sofy/{account}"
+
+
+def status_record(event: SmsStatusEvent, traceparent: str | None = None) -> Record:
+    """Give the record of a status event; its key is the SMS id in UTF-8, so one SMS is one partition."""
+    return Record(
+        destination=Destination.STATUS,
+        id=event.event_id,
+        key=event.sms_id.encode(),
+        value=event.model_dump_json().encode(),
+        headers=cloudevents.headers(
+            id=event.event_id,
+            source=source_of(event.source.account),
+            type=cloudevents.SMS_STATUS_TYPE + event.status,
+            dataschema=cloudevents.SMS_STATUS_SCHEMA,
+            subject=event.sms_id,
+            time=None if event.occurred_at is None else rfc3339(event.occurred_at),
+            partitionkey=event.sms_id,
+            traceparent=traceparent,
+        ),
+        timestamp_ms=_milliseconds(event.received_at),
+    )
+
+
+def other_record(  # noqa: PLR0913 - one argument a fact
+    *,
+    account: str,
+    provider_type: str,
+    subject: str | None,
+    payload: bytes,
+    received_at: datetime,
+    traceparent: str | None = None,
+) -> Record:
+    """Give the record of an event that is passed on whole: `payload` is the body as received.
+
+    `subject` is the item's id if there is one, else the envelope's, else None; it is the key.
+    """
+    identity = payload_id(account, payload)
+    return Record(
+        destination=Destination.OTHER,
+        id=identity,
+        key=None if subject is None else subject.encode(),
+        value=payload,
+        headers=cloudevents.headers(
+            id=identity,
+            source=source_of(account),
+            type=cloudevents.other_type(provider_type),
+            dataschema=cloudevents.OTHER_SCHEMA,
+            subject=subject,
+            time=None,
+            partitionkey=subject,
+            traceparent=traceparent,
+        ),
+        timestamp_ms=_milliseconds(received_at),
+    )
+
+
+def dead_letter_record(  # noqa: PLR0913 - one argument a fact
+    *,
+    account: str,
+    reason: Reason,
+    detail: str,
+    sms_id: str | None,
+    payload: bytes,
+    received_at: datetime,
+    is_json: bool,
+) -> Record:
+    """Give the record of a dead letter: `payload` is what could not be read, and why it could not.
+
+    `detail` is for a person and holds no personal data: places and types, never values.
+    """
+    identity = payload_id(account, payload)
+    return Record(
+        destination=Destination.DEAD_LETTER,
+        id=identity,
+        key=None if sms_id is None else sms_id.encode(),
+        value=payload,
+        headers={
+            "content-type": cloudevents.JSON if is_json else "application/octet-stream",
+            "relay-id": identity,
+            "relay-reason": reason.value,
+            "relay-detail": detail,
+            "relay-account": account,
+            "relay-received-at": rfc3339(received_at),
+            "relay-schema": DEAD_LETTER_SCHEMA,
+        },
+        timestamp_ms=_milliseconds(received_at),
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    # Exact: a float's timestamp() times 1000 may fall one short.
+    return (moment - _EPOCH) // _MILLISECOND

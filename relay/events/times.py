@@ -1,0 +1,22 @@
+"""Times as the contract writes them: UTC, RFC 3339, milliseconds, `Z`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, PlainSerializer, WithJsonSchema
+
+PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+
+
+def rfc3339(moment: datetime) -> str:
+    """Give an aware `moment` in UTC with milliseconds, truncated and never rounded, and `Z`."""
+    # isoformat truncates; "+00:00" is all that UTC can end in.
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": PATTERN}),
+]
+"""An aware datetime; written as RFC 3339 in UTC with milliseconds."""

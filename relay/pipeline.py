@@ -1,0 +1,390 @@
+"""The one place where the steps stand in order: a raw delivery in, an outcome out.
+
+authenticate > read > normalise > identify > duplicates > publish
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Final, Protocol
+
+from relay import privacy as private
+from relay.duplicates.in_flight import InFlight
+from relay.duplicates.port import DuplicateWindow
+from relay.events.record import Destination, Record
+from relay.events.records import dead_letter_record, other_record, status_record
+from relay.events.sms_status import SmsStatusEvent
+from relay.publishing.port import NotPublishedError, Publisher
+from relay.reasons import Reason
+from relay.sofy.authenticity import Authenticator, AuthenticDelivery, Claim
+from relay.sofy.reading import Fact, OtherFact, Reading, StatusFact, UnreadableFact, read
+
+__all__ = [
+    "Accepted",
+    "Claim",
+    "DeliveryHandler",
+    "DuplicateKind",
+    "Outcome",
+    "Pipeline",
+    "PipelineObserver",
+    "RawDelivery",
+    "Refused",
+    "Result",
+]
+
+CHUNK: Final = 500
+"""How many records of one webhook are handed to the producer before their acknowledgements are awaited."""
+
+
+class Result(StrEnum):
+    """What became of one item: the `result` label of `sofy_relay_events_total`."""
+
+    PUBLISHED = "published"
+    DUPLICATE = "duplicate"
+    DEAD_LETTERED = "dead_lettered"
+    OTHER = "other"
+    DEFERRED = "deferred"
+
+
+class DuplicateKind(StrEnum):
+    """Where a duplicate's first copy was: the `kind` label of `sofy_relay_duplicates_total`."""
+
+    IN_WEBHOOK = "in_webhook"
+    IN_FLIGHT = "in_flight"
+    WINDOW = "window"
+
+
+_RESULT: Final = {
+    Destination.STATUS: Result.PUBLISHED,
+    Destination.OTHER: Result.OTHER,
+    Destination.DEAD_LETTER: Result.DEAD_LETTERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RawDelivery:
+    """A webhook body as received; who sent it is not yet proven."""
+
+    claim: Claim
+    body: bytes
+    received_at: datetime
+    """Aware, UTC."""
+    deadline: float
+    """The running loop's `time()` by which the outcome must be known."""
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Every item is durable: answer 200 with these three counts; they add up to the items."""
+
+    account: str
+    accepted: int
+    duplicates: int
+    dead_lettered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing is promised: the reason's `relay.reasons.MEANING` says which answer that is."""
+
+    reason: Reason
+    account: str = ""
+    """The account, where it was authenticated; else empty."""
+
+
+Outcome = Accepted | Refused
+
+
+class DeliveryHandler(Protocol):
+    """What the HTTP side asks of the pipeline."""
+
+    def screen(self, claim: Claim) -> Refused | None:
+        """Judge what can be judged without the body: None, or the refusal.
+
+        Token, Basic password, and whether a signature is present where one is needed; then
+        draining, Kafka known to be away, and admission. Never blocks.
+        """
+
+    async def process(self, delivery: RawDelivery) -> Outcome:
+        """Authenticate, read, normalise, identify, drop duplicates, publish; give the outcome.
+
+        Returns by `delivery.deadline`, whatever Kafka does; never raises for any input.
+        """
+
+
+class PipelineObserver(Protocol):
+    """What the pipeline reports; `relay.observability` implements it. Calls must not block."""
+
+    def items_received(self, account: str, count: int) -> None:
+        """`count` items of an authenticated webhook were read (an unreadable body is one)."""
+
+    def item_settled(self, account: str, result: Result) -> None:
+        """One item's result: each received item has exactly one."""
+
+    def duplicate(self, account: str, kind: DuplicateKind) -> None:
+        """An item was a duplicate (beside its `item_settled`)."""
+
+    def dead_lettered(self, account: str, reason: Reason, detail: str) -> None:
+        """A dead letter is durable. `detail` holds no personal data."""
+
+    def status_published(  # noqa: PLR0913 - the facts that metrics are made of, each by name
+        self,
+        *,
+        sms_id: str,
+        status: str,
+        category: str,
+        is_final: bool,
+        rank: int,
+        created_at: datetime | None,
+        occurred_at: datetime | None,
+        received_at: datetime,
+    ) -> None:
+        """A status event is durable. `category` is empty where the event has no reason."""
+
+    def field_unreadable(self, field: str) -> None:
+        """A field was present but unreadable; `field` is one of `relay.sofy.payload.FIELDS`."""
+
+    def acknowledged_late(self) -> None:
+        """A record was acknowledged after its webhook had been answered 503."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One item on its way through the pipeline."""
+
+    record: Record
+    event: SmsStatusEvent | None = None
+    reason: Reason | None = None
+    """Why it is a dead letter."""
+    detail: str = ""
+    result: Result | None = None
+    """Known once it is settled; an item that is not durable stays None."""
+    failure: Reason | None = None
+    awaited: bool = True
+    """Whether its webhook still waits for it."""
+
+
+class Pipeline:
+    """Takes deliveries to Kafka. One a process; every call within the event loop's thread."""
+
+    def __init__(  # noqa: PLR0913 - the parts of the path, in its order
+        self,
+        *,
+        authenticator: Authenticator,
+        e164: Callable[[str], str],
+        privacy: private.Privacy,
+        window: DuplicateWindow,
+        publisher: Publisher,
+        observer: PipelineObserver,
+    ) -> None:
+        """Take the parts; nothing is started."""
+        self._authenticator = authenticator
+        self._e164 = e164
+        self._privacy = privacy
+        self._window = window
+        self._in_flight = InFlight(window)
+        self._publisher = publisher
+        self._observer = observer
+        self._draining = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether new deliveries are refused for good."""
+        return self._draining
+
+    def drain(self) -> None:
+        """Refuse new deliveries from now on; those on their way go on."""
+        self._draining = True
+
+    def screen(self, claim: Claim) -> Refused | None:
+        """Judge what can be judged without the body; see `DeliveryHandler`."""
+        account = self._authenticator.screen(claim)
+        if isinstance(account, Reason):
+            return Refused(account)
+        if self._draining:
+            return Refused(Reason.DRAINING)
+        unavailable = self._publisher.unavailable
+        return None if unavailable is None else Refused(unavailable)
+
+    async def process(self, delivery: RawDelivery) -> Outcome:
+        """Take one delivery to its outcome; see `DeliveryHandler`."""
+        authentic = self._authenticator.authenticate(delivery.claim, delivery.body, delivery.received_at)
+        if isinstance(authentic, Reason):
+            return Refused(authentic)
+        reading = read(authentic, expects=self._authenticator.expects, e164=self._e164)
+        if isinstance(reading, Reason):
+            return Refused(reading, authentic.account)
+        self._report(authentic.account, reading)
+        entries = [self._entry(fact, authentic, delivery.traceparent) for fact in reading.facts]
+        for start in range(0, len(entries), CHUNK):
+            if not await self._publish(entries[start : start + CHUNK], authentic, delivery.deadline):
+                break
+        return self._conclude(entries, authentic.account)
+
+    def _report(self, account: str, reading: Reading) -> None:
+        self._observer.items_received(account, len(reading.facts))
+        for field in reading.unreadable_fields:
+            self._observer.field_unreadable(field)
+
+    def _entry(self, fact: Fact, delivery: AuthenticDelivery, traceparent: str | None) -> _Entry:
+        match fact:
+            case StatusFact(event):
+                return _Entry(status_record(private.of_event(event, self._privacy), traceparent), event)
+            case OtherFact(provider_type, subject, payload):
+                record = other_record(
+                    account=delivery.account,
+                    provider_type=provider_type,
+                    subject=subject,
+                    payload=payload,
+                    received_at=delivery.received_at,
+                    traceparent=traceparent,
+                )
+                return _Entry(record)
+            case UnreadableFact(reason, detail, sms_id, payload, is_json):
+                record = dead_letter_record(
+                    account=delivery.account,
+                    reason=reason,
+                    detail=detail,
+                    sms_id=sms_id,
+                    payload=payload,
+                    received_at=delivery.received_at,
+                    is_json=is_json,
+                )
+                return _Entry(private.of_dead_letter(record, self._privacy), reason=reason, detail=detail)
+
+    async def _publish(self, entries: Sequence[_Entry], delivery: AuthenticDelivery, deadline: float) -> bool:
+        """Make one chunk durable; say whether all of it is."""
+        await self._attempt(entries, delivery.account, deadline)
+        too_large = [entry for entry in entries if entry.failure is Reason.RECORD_TOO_LARGE]
+        if too_large:
+            for entry in too_large:
+                _shrink(entry, delivery)
+            await self._attempt(too_large, delivery.account, deadline)
+        return all(entry.result is not None for entry in entries)
+
+    async def _attempt(self, entries: Sequence[_Entry], account: str, deadline: float) -> None:
+        """Hand over what is new, join what is on its way, and wait until the deadline at most."""
+        owned: dict[str, _Entry] = {}
+        joined: list[tuple[_Entry, asyncio.Future[Reason | None], DuplicateKind]] = []
+        for entry in entries:
+            other = self._in_flight.join(entry.record.id)
+            if other is None:
+                owned[entry.record.id] = entry
+            else:
+                kind = DuplicateKind.IN_WEBHOOK if entry.record.id in owned else DuplicateKind.IN_FLIGHT
+                joined.append((entry, other, kind))
+        waits: list[asyncio.Future[None] | asyncio.Future[Reason | None]] = [future for _, future, _ in joined]
+        waits += await self._hand_over(owned, account, deadline)
+        left = deadline - asyncio.get_running_loop().time()
+        if waits and left > 0:
+            await asyncio.wait(waits, timeout=left)
+        for entry, future, kind in joined:
+            self._settle_joined(entry, future, account, kind)
+        for entry in owned.values():
+            if entry.result is None and entry.failure is None:
+                entry.failure, entry.awaited = Reason.ACKNOWLEDGEMENT_TIMEOUT, False
+
+    async def _hand_over(self, owned: dict[str, _Entry], account: str, deadline: float) -> list[asyncio.Future[None]]:
+        """Publish the owned entries that the window does not know; give their acknowledgements."""
+        acknowledgements = []
+        left = dict(owned)
+        failure = Reason.INTERNAL_ERROR
+        try:
+            for known in await self._window.known(list(owned)):
+                self._settle_duplicate(left.pop(known), account, DuplicateKind.WINDOW)
+                self._in_flight.settle(known, None)
+            for id_, entry in owned.items():
+                if id_ not in left:
+                    continue
+                acknowledgement = await self._publisher.publish(entry.record, deadline=deadline)
+                del left[id_]
+                acknowledgement.add_done_callback(partial(self._acknowledged, entry, account))
+                acknowledgements.append(acknowledgement)
+        except NotPublishedError as error:
+            failure = error.reason
+        finally:
+            # Whatever was not handed over must not keep its duplicates waiting.
+            for id_, entry in left.items():
+                entry.failure = failure
+                self._in_flight.settle(id_, failure)
+        return acknowledgements
+
+    def _acknowledged(self, entry: _Entry, account: str, acknowledgement: asyncio.Future[None]) -> None:
+        """Take the outcome of a record, in time or late: the window learns it only here."""
+        error = acknowledgement.exception()
+        failure = None
+        if error is not None:
+            failure = error.reason if isinstance(error, NotPublishedError) else Reason.PRODUCER_FAILED
+        self._in_flight.settle(entry.record.id, failure)
+        if failure is not None:
+            entry.failure = failure
+        elif entry.awaited:
+            entry.result = _RESULT[entry.record.destination]
+            self._observer.item_settled(account, entry.result)
+            self._report_durable(entry, account)
+        else:
+            self._observer.acknowledged_late()
+
+    def _report_durable(self, entry: _Entry, account: str) -> None:
+        if entry.reason is not None:
+            self._observer.dead_lettered(account, entry.reason, entry.detail)
+        if entry.event is not None:
+            event = entry.event
+            self._observer.status_published(
+                sms_id=event.sms_id,
+                status=event.status,
+                category="" if event.reason is None else event.reason.category,
+                is_final=event.is_final,
+                rank=event.status_rank,
+                created_at=event.created_at,
+                occurred_at=event.occurred_at,
+                received_at=event.received_at,
+            )
+
+    def _settle_joined(
+        self, entry: _Entry, future: asyncio.Future[Reason | None], account: str, kind: DuplicateKind
+    ) -> None:
+        failure = future.result() if future.done() else Reason.ACKNOWLEDGEMENT_TIMEOUT
+        if failure is None:
+            self._settle_duplicate(entry, account, kind)
+        else:
+            entry.failure = failure
+
+    def _settle_duplicate(self, entry: _Entry, account: str, kind: DuplicateKind) -> None:
+        entry.result = Result.DUPLICATE
+        self._observer.item_settled(account, Result.DUPLICATE)
+        self._observer.duplicate(account, kind)
+
+    def _conclude(self, entries: Sequence[_Entry], account: str) -> Outcome:
+        failures = [entry for entry in entries if entry.result is None]
+        for _ in failures:
+            self._observer.item_settled(account, Result.DEFERRED)
+        if failures:
+            reason = next((entry.failure for entry in failures if entry.failure is not None), Reason.INTERNAL_ERROR)
+            # Even its stub was too large: no dead letter came of it, so it is no reason for a 200.
+            return Refused(Reason.RECORD_REFUSED if reason is Reason.RECORD_TOO_LARGE else reason, account)
+        results = [entry.result for entry in entries]
+        duplicates, dead_lettered = results.count(Result.DUPLICATE), results.count(Result.DEAD_LETTERED)
+        return Accepted(account, len(results) - duplicates - dead_lettered, duplicates, dead_lettered)
+
+
+def _shrink(entry: _Entry, delivery: AuthenticDelivery) -> None:
+    """Put a dead letter with size and hash in the place of a record that Kafka never takes."""
+    record = entry.record
+    if record.destination is not Destination.DEAD_LETTER:
+        entry.reason = Reason.RECORD_TOO_LARGE
+        entry.detail = f"a record of {len(record.value)} bytes for the {record.destination} topic"
+        record = dead_letter_record(
+            account=delivery.account,
+            reason=entry.reason,
+            detail=entry.detail,
+            sms_id=None if record.key is None else record.key.decode(),
+            payload=record.value,
+            received_at=delivery.received_at,
+            is_json=True,
+        )
+    entry.record, entry.event, entry.failure, entry.awaited = private.stub(record), None, None, True

@@ -1,0 +1,99 @@
+"""What a delivery holds: events, events of other types, and what could not be read. Pure, total."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relay.events.sms_status import SmsStatusEvent
+from relay.reasons import Reason
+from relay.sofy.authenticity import AuthenticDelivery
+from relay.sofy.normalise import Normaliser, compact_json
+from relay.sofy.payload import (
+    STATUS_TYPE,
+    BrokenItem,
+    Envelope,
+    UnreadableBodyError,
+    read_envelope,
+    read_items,
+    rewrite_with,
+    subject_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFact:
+    """An item that became an event."""
+
+    event: SmsStatusEvent
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFact:
+    """An event of another type, to be passed on whole."""
+
+    provider_type: str
+    subject: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFact:
+    """What could not be read: a whole body as received, or an envelope re-written with one item."""
+
+    reason: Reason
+    detail: str
+    sms_id: str | None
+    payload: bytes
+    is_json: bool
+
+
+Fact = StatusFact | OtherFact | UnreadableFact
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that a delivery holds, in its order."""
+
+    facts: tuple[Fact, ...]
+    unreadable_fields: tuple[str, ...]
+    """Provider names of the fields that could not be read, one a failure."""
+
+
+def read(
+    delivery: AuthenticDelivery,
+    *,
+    expects: Callable[[str, str | None], bool],
+    e164: Callable[[str], str],
+) -> Reading | Reason:
+    """Read a delivery to the end; a refusal only where its registration is not an expected one.
+
+    Args:
+        delivery: The bytes, of proven origin.
+        expects: Says whether (account, webhookId) is expected (`Authenticator.expects`).
+        e164: Gives a provider number in E.164, or verbatim.
+    """
+    try:
+        envelope = read_envelope(delivery.body)
+    except UnreadableBodyError as error:
+        is_json = error.reason is not Reason.INVALID_JSON
+        return Reading((UnreadableFact(error.reason, error.detail, None, delivery.body, is_json),), ())
+    webhook_id = envelope.webhook_id if isinstance(envelope.webhook_id, str) else None
+    if not expects(delivery.account, webhook_id):
+        return Reason.UNEXPECTED_WEBHOOK_ID
+    if envelope.type != STATUS_TYPE:
+        return Reading((OtherFact(envelope.type, subject_of(envelope), delivery.body),), ())
+    return _read_statuses(delivery, envelope, e164)
+
+
+def _read_statuses(delivery: AuthenticDelivery, envelope: Envelope, e164: Callable[[str], str]) -> Reading:
+    normaliser = Normaliser(envelope, account=delivery.account, received_at=delivery.received_at, e164=e164)
+    facts: list[Fact] = []
+    unreadable = list(normaliser.unreadable_envelope_fields)
+    for item in read_items(envelope):
+        if isinstance(item, BrokenItem):
+            payload = compact_json(rewrite_with(delivery.body, item.raw)).encode()
+            facts.append(UnreadableFact(item.reason, item.detail, item.sms_id, payload, is_json=True))
+        else:
+            normalised = normaliser.normalise(item)
+            facts.append(StatusFact(normalised.event))
+            unreadable.extend(normalised.unreadable_fields)
+    return Reading(tuple(facts), tuple(unreadable))

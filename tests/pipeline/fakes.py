@@ -1,0 +1,102 @@
+"""A publisher and an observer that a test steers and reads."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from relay.events.record import Record
+from relay.pipeline import DuplicateKind, Result
+from relay.publishing.port import NotPublishedError
+from relay.reasons import Reason
+
+
+class SteeredPublisher:
+    """Acknowledges at once unless told otherwise; keeps what it was given, and what it acknowledged."""
+
+    def __init__(self) -> None:
+        self.unavailable: Reason | None = None
+        self.holding = False
+        """While true, acknowledgements wait for `release`."""
+        self.refusals: dict[bytes, Reason] = {}
+        """Values (by a part of them) that fail, with the reason."""
+        self.refuse_at_hand_over = False
+        self.arrived = asyncio.Event()
+        """Set once anything was handed over."""
+        self.handed_over: list[Record] = []
+        self.acknowledged: list[Record] = []
+        self._held: list[tuple[Record, asyncio.Future[None]]] = []
+
+    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
+        assert deadline > 0
+        reason = next((reason for part, reason in self.refusals.items() if part in record.value), None)
+        if reason is not None and self.refuse_at_hand_over:
+            raise NotPublishedError(reason)
+        self.handed_over.append(record)
+        self.arrived.set()
+        acknowledgement = asyncio.get_running_loop().create_future()
+        if reason is not None:
+            acknowledgement.set_exception(NotPublishedError(reason))
+        elif self.holding:
+            self._held.append((record, acknowledgement))
+        else:
+            self._acknowledge(record, acknowledgement)
+        return acknowledgement
+
+    def release(self, failure: Reason | None = None) -> None:
+        """Let all held acknowledgements come, or fail."""
+        held, self._held = self._held, []
+        for record, acknowledgement in held:
+            if failure is None:
+                self._acknowledge(record, acknowledgement)
+            else:
+                acknowledgement.set_exception(NotPublishedError(failure))
+
+    def _acknowledge(self, record: Record, acknowledgement: asyncio.Future[None]) -> None:
+        self.acknowledged.append(record)
+        acknowledgement.set_result(None)
+
+
+class Ledger:
+    """An observer that counts."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.results: Counter[Result] = Counter()
+        self.duplicates: Counter[DuplicateKind] = Counter()
+        self.dead_letters: Counter[Reason] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.unreadable: Counter[str] = Counter()
+        self.late = 0
+
+    @property
+    def balances(self) -> bool:
+        """Whether every received item has exactly one result."""
+        return self.received == self.results.total()
+
+    def items_received(self, account: str, count: int) -> None:
+        assert account
+        self.received += count
+
+    def item_settled(self, account: str, result: Result) -> None:
+        assert account
+        self.results[result] += 1
+
+    def duplicate(self, account: str, kind: DuplicateKind) -> None:
+        assert account
+        self.duplicates[kind] += 1
+
+    def dead_lettered(self, account: str, reason: Reason, detail: str) -> None:
+        assert account
+        assert detail
+        self.dead_letters[reason] += 1
+
+    def status_published(self, *, status: str, received_at: datetime, **_rest: Any) -> None:  # noqa: ANN401 - unread
+        assert received_at.tzinfo is not None
+        self.statuses[status] += 1
+
+    def field_unreadable(self, field: str) -> None:
+        self.unreadable[field] += 1
+
+    def acknowledged_late(self) -> None:
+        self.late += 1
