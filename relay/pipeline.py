@@ -215,6 +215,10 @@ class Pipeline:
         authentic = self._authenticator.authenticate(delivery.claim, delivery.body, delivery.received_at)
         if isinstance(authentic, Reason):
             return Refused(authentic)
+        # Asked again: while this body was read, others may have been admitted.
+        unavailable = self._publisher.unavailable
+        if unavailable is not None:
+            return Refused(unavailable, authentic.account)
         reading = read(authentic, expects=self._authenticator.expects, e164=self._e164)
         if isinstance(reading, Reason):
             return Refused(reading, authentic.account)

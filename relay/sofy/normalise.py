@@ -57,8 +57,7 @@ class Normaliser:
             extra["_envelope"] = self._envelope_extra
         status_reason, recipient = _typed(item.status_reason), _typed(item.recipient)
         status, reason = interpret(item.status, status_reason or "")
-        # model_construct: every value has been checked where it was read.
-        event = SmsStatusEvent.model_construct(
+        event = SmsStatusEvent(
             schema_version=SCHEMA_VERSION,
             event_id=self._event_id(item),
             sms_id=item.id,
@@ -74,7 +73,7 @@ class Normaliser:
             created_at=_moment(item.created_at),
             occurred_at=_moment(item.updated_at),
             received_at=self._received_at,
-            source=Source.model_construct(
+            source=Source(
                 provider="sofy",
                 account=self._account,
                 webhook_id=self._webhook_id,

@@ -61,12 +61,12 @@ def interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
         row = _FAILURES.get(reason_word, _Row(own_status, Category.UNSPECIFIED))
         if not reason_word:
             return own_status, None
-        return row.status, StatusReason.model_construct(category=row.category, permanent=row.permanent, code=reason)
+        return row.status, StatusReason(category=row.category, permanent=row.permanent, code=reason)
     found = _OTHER_WORDS.get(status_word, Status.UNKNOWN)
     if not reason_word:
         return found, None
     category = _category(found, reason_word)
-    return found, StatusReason.model_construct(category=category, permanent=None, code=reason)
+    return found, StatusReason(category=category, permanent=None, code=reason)
 
 
 def _category(status: Status, reason_word: str) -> Category:

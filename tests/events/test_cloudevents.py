@@ -24,7 +24,9 @@ def test_the_specifications_sdk_reads_our_headers_back() -> None:
     assert event.get_subject() == "zzzzz"
     assert event.get_specversion() == "1.0"
     assert event.get_dataschema() == "urn:sofy-relay:schema:sms-status:1"
-    assert event.get_data()["sms_id"] == "zzzzz"
+    data = event.get_data()
+    assert isinstance(data, dict)
+    assert data["sms_id"] == "zzzzz"
 
 
 def test_an_event_without_a_time_has_no_time_header() -> None:

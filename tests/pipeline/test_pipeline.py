@@ -321,6 +321,25 @@ def test_before_the_body_is_read_the_refusals_stand_in_this_order(
     assert (None if refusal is None else refusal.reason) is expected
 
 
+async def test_a_webhook_that_was_screened_is_refused_unread_when_the_room_was_taken_meanwhile() -> None:
+    house = House()
+    assert house.pipeline.screen(Claim(None, b"t", [])) is None
+    house.publisher.unavailable = Reason.OVERLOADED
+
+    outcome = await house.post(body())
+
+    assert outcome == Refused(Reason.OVERLOADED, "default")
+    assert house.ledger.received == 0
+
+
+async def test_draining_does_not_stop_a_webhook_that_was_screened_before() -> None:
+    house = House()
+
+    house.pipeline.drain()
+
+    assert await house.post(body()) == Accepted("default", 1, 0, 0)
+
+
 async def test_unreadable_fields_and_statuses_are_told() -> None:
     house = House()
 

@@ -1,0 +1,53 @@
+# Sofy Relay. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 9092
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format kafka lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv from the lock file; quick when nothing changed
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Sofy Relay needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "Python's venv module is missing: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## watch SMS statuses arrive on an embedded Kafka; ARGS="--seconds 20" ends by itself
+	@$(BIN)/relay demo $(ARGS)
+
+test: $(STAMP) ## run all tests; with a JDK and Maven against a real Apache Kafka
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(STAMP) ## check style, types and the arrows between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/relay schemas check
+
+format: $(STAMP) ## rewrite the code in the project's style
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+kafka: $(STAMP) ## run a real local broker in the foreground; PORT=9092
+	@$(BIN)/python -m tests.kafka --port $(PORT)
+
+lock: $(STAMP) ## renew requirements.lock, hashed and naming no registry
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml --output-file requirements.lock
+
+clean: ## remove what the other targets made in this folder
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
