@@ -38,7 +38,8 @@ class Publisher(Protocol):
         `asyncio.wait(..., timeout=...)`, and the outcome still arrives.
 
         Raises:
-            NotPublishedError: at once, when the record was certainly not handed over.
+            NotPublishedError: at once, when the record was certainly not handed over, for a reason that
+                concerns its neighbours too. One that is too large by itself is the future's to tell.
         """
 
 

@@ -1,0 +1,26 @@
+"""`relay serve`."""
+# ruff: noqa: PLC0415 - what takes long to import is imported when it is used: see relay.cli
+
+import typer
+
+from relay.cli.terminal import WRONG_SETTINGS, fail, settings_or_exit
+
+EXAMPLE = (
+    "Example: RELAY_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 RELAY_SOFY__TOKENS='[\"a-long-random-token\"]' relay serve"
+)
+
+
+def serve() -> None:
+    """Run the relay until SIGTERM or SIGINT, then drain and exit 0.
+
+    Wrong settings or a port in use: exit 2. Kafka being away is no reason to exit: it answers 503 until Kafka is back.
+    """
+    loaded = settings_or_exit(to_serve=True)
+    from relay.app import run
+    from relay.http.servers import ListenError
+
+    try:
+        code = run(loaded.settings, loaded.warnings)
+    except ListenError as error:
+        fail(str(error), WRONG_SETTINGS)
+    raise typer.Exit(code)

@@ -1,0 +1,154 @@
+"""Listening sockets and the servers on them: bind, start, stop accepting, drain; each a step of its own."""
+
+import asyncio
+import errno
+import math
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from relay.http.protocol import BoundedProtocol, ConnectionBounds, Refuse
+
+_BACKLOG: Final = 4096
+"""Connections that the kernel holds while the loop is busy (the kernel's own somaxconn caps it)."""
+_LOOK_EVERY_S: Final = 0.02
+_AFTER_ABORT_S: Final = 1.0
+
+
+class ListenError(Exception):
+    """A socket cannot listen; the text is one sentence for the operator, naming the setting."""
+
+
+def listen(host: str, port: int, *, setting: str) -> socket.socket:
+    """Give a listening TCP socket on `host` and `port` (0: any free one).
+
+    Done before anything starts, so that a port in use ends the process while nothing else runs.
+    `setting` is the prefix of the two settings, `RELAY_HTTP` or `RELAY_ADMIN`. Blocks for a name look-up.
+
+    Raises:
+        ListenError: the port is in use, or the host is not one of this machine's.
+    """
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise ListenError(_sentence(error, host, port, setting)) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" serves IPv4 too
+        listener.bind(address)
+        # Bound but not listening, two processes could share the port and neither would know.
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    except OSError as error:
+        listener.close()
+        raise ListenError(_sentence(error, host, port, setting)) from error
+    return listener
+
+
+def _sentence(error: OSError, host: str, port: int, setting: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{host}:{port} is already in use: stop the process that listens there, or set {setting}__PORT."
+    return f"Cannot listen on {host}:{port} ({error.strerror}): set {setting}__HOST or {setting}__PORT."
+
+
+class HttpServer:
+    """Serves one ASGI callable on one listening socket, with bounded connections.
+
+    uvicorn's protocol without its `Server`: that one takes the signals, raises them again after its
+    shutdown, and has one shutdown where the relay needs steps. All methods belong to one event loop.
+    """
+
+    def __init__(
+        self, app: Callable[..., Any], listener: socket.socket, bounds: ConnectionBounds, refuse: Refuse
+    ) -> None:
+        self._listener = listener
+        self._bounds = bounds
+        self._refuse = refuse
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._config = Config(
+            app,
+            loop="none",
+            http=HttpToolsProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            workers=1,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=math.ceil(bounds.keep_alive_s),
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that the socket was bound to."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._state.connections)
+
+    async def start(self) -> None:
+        """Begin to accept connections. Once."""
+        if not self._config.loaded:
+            self._config.load()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: BoundedProtocol(self._config, self._state, loop, self._bounds, self._refuse),
+            sock=self._listener,
+            backlog=_BACKLOG,
+        )
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket; connections and their requests go on. Idempotent, also before `start`."""
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
+
+    async def drain(self, limit_s: float, *, idle_grace_s: float = 1.0) -> None:
+        """Wait until every request is answered and every connection closed, at most `limit_s`; then drop the rest.
+
+        Each answer from now on closes its connection. One that is idle stays open for `idle_grace_s`:
+        a request that its sender has just put on it is answered, not reset.
+        """
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for connection in self._connections():
+            connection.retire()
+        grace = min(idle_grace_s, limit_s)
+        while self._state.connections and (passed := loop.time() - start) < limit_s:
+            if passed >= grace:
+                for connection in self._connections():
+                    if not connection.busy:
+                        connection.leave()
+            await asyncio.sleep(_LOOK_EVERY_S)
+        await self._drop()
+
+    async def _drop(self) -> None:
+        for connection in self._connections():
+            connection.abort()
+        # With its connection gone a request writes nothing any more, and its task ends by itself.
+        await self._wait_for_tasks()
+        for task in self._state.tasks:
+            task.cancel()
+        await self._wait_for_tasks()
+
+    async def _wait_for_tasks(self) -> None:
+        if self._state.tasks:
+            await asyncio.wait(set(self._state.tasks), timeout=_AFTER_ABORT_S)
+
+    def _connections(self) -> list[BoundedProtocol]:
+        return [each for each in self._state.connections if isinstance(each, BoundedProtocol)]

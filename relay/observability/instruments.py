@@ -1,0 +1,246 @@
+"""The declared metrics made live on one registry, every child made once and kept.
+
+`.labels()` is the expensive part of prometheus-client, so each combination that can occur is made
+at construction: it is exposed at zero from the start, and counting is a dictionary look-up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from relay.observability.metrics import Catalogue, Metric, WebhookOutcome
+from relay.reasons import MEANING, Kind, Reason
+
+NO_ACCOUNT: Final = ""
+"""The `account` label of a request that was not authenticated."""
+
+_RESULTS: Final = ("published", "duplicate", "dead_lettered", "other", "deferred")
+_DUPLICATE_KINDS: Final = ("in_webhook", "in_flight", "window")
+
+# What can still be refused once a request's token, and so its account, is known.
+_REFUSED_WITH_ACCOUNT: Final = (
+    Reason.BODY_TOO_LARGE,
+    Reason.SLOW_REQUEST,
+    Reason.BAD_FRAMING,
+    Reason.UNEXPECTED_WEBHOOK_ID,
+)
+# Said by the relay before a publisher is asked, so never a publisher's.
+_NEVER_PUBLISHERS: Final = (Reason.DRAINING,)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The closed label values that are known only where the application is put together."""
+
+    accounts: tuple[str, ...]
+    """The configured accounts' names."""
+    topics: Mapping[str, str]
+    """Each destination's word (`status`, `other`, `dead_letter`) and its topic's name."""
+    statuses: Mapping[str, tuple[bool, int]]
+    """Each status word's (is_final, rank)."""
+    status_categories: frozenset[tuple[str, str]]
+    """Each (status, category) that can occur; the category is empty where there is no reason."""
+    fields: tuple[str, ...]
+    """The provider's field names that can be unreadable."""
+    version: str
+    """The relay's version."""
+    schema: int
+    """The event schema's version."""
+
+
+Child = TypeVar("Child", bound=MetricWrapperBase)
+
+
+class Children(dict[tuple[str, ...], Child], Generic[Child]):
+    """The children of one metric by their label values.
+
+    Takes any key: a value outside the label's closed set counts under the empty value, so that
+    the number of series stays bounded whatever is passed.
+    """
+
+    def __init__(self, parent: Child, combinations: Iterable[tuple[str, ...]]) -> None:
+        """Make a child for each of `combinations`, whose values close the labels' sets."""
+        super().__init__((values, parent.labels(*values)) for values in combinations)
+        self._parent = parent
+        self._closed = [set(values) for values in zip(*self, strict=True)]
+
+    def __missing__(self, key: tuple[str, ...]) -> Child:
+        known = tuple(value if value in values else "" for value, values in zip(key, self._closed, strict=True))
+        if known not in self:
+            self[known] = self._parent.labels(*known)
+        return self[known]
+
+
+class Instruments:
+    """Every metric of the catalogue, live. Only the event loop's thread may count."""
+
+    def __init__(self, registry: CollectorRegistry, vocabulary: Vocabulary) -> None:
+        """Register all metrics, and prometheus-client's process, gc and platform ones, on `registry`."""
+        make = _Maker(registry)
+        accounts = vocabulary.accounts
+        topics = [(topic,) for topic in dict.fromkeys(vocabulary.topics.values())]
+
+        self.webhooks = Children(make.counter(Catalogue.WEBHOOKS), _webhook_labels(accounts))
+        self.webhook_duration = Children(
+            make.histogram(Catalogue.WEBHOOK_DURATION), [(outcome.value,) for outcome in WebhookOutcome]
+        )
+        self.webhook_body = make.histogram(Catalogue.WEBHOOK_BODY)
+        self.webhooks_in_flight = make.gauge(Catalogue.WEBHOOKS_IN_FLIGHT)
+        self.last_webhook = make.gauge(Catalogue.LAST_WEBHOOK)
+
+        self.events_received = Children(make.counter(Catalogue.EVENTS_RECEIVED), [(account,) for account in accounts])
+        self.events = Children(make.counter(Catalogue.EVENTS), product(accounts, _RESULTS))
+        self.duplicates = Children(make.counter(Catalogue.DUPLICATES), product(accounts, _DUPLICATE_KINDS))
+        self.dead_letters = Children(
+            make.counter(Catalogue.DEAD_LETTERS), [(reason.value,) for reason in _reasons(Kind.DEAD_LETTERED)]
+        )
+        self.sms_status = Children(make.counter(Catalogue.SMS_STATUS), sorted(vocabulary.status_categories))
+        self.unknown_statuses = make.counter(Catalogue.UNKNOWN_STATUSES)
+        self.unreadable_fields = Children(
+            make.counter(Catalogue.UNREADABLE_FIELDS), [(field,) for field in vocabulary.fields]
+        )
+        self.out_of_order = Children(make.counter(Catalogue.OUT_OF_ORDER), _older(vocabulary.statuses))
+        self.event_age = make.histogram(Catalogue.EVENT_AGE)
+        self.sms_delivery = Children(
+            make.histogram(Catalogue.SMS_DELIVERY),
+            [(status,) for status, (is_final, _) in vocabulary.statuses.items() if is_final],
+        )
+
+        self.events_published = Children(make.counter(Catalogue.EVENTS_PUBLISHED), topics)
+        self.publish_duration = Children(make.histogram(Catalogue.PUBLISH_DURATION), topics)
+        self.publish_failures = Children(
+            make.counter(Catalogue.PUBLISH_FAILURES), [(*topic, reason) for topic in topics for reason in _failures()]
+        )
+        self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
+        self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
+        self._min_insync_replicas = make.gauge(Catalogue.TOPIC_MIN_INSYNC_REPLICAS)
+        self._topics = dict(vocabulary.topics)
+
+        self._ready = make.gauge(Catalogue.READY)
+        self._duplicate_window_entries = make.gauge(Catalogue.DUPLICATE_WINDOW_ENTRIES)
+        self.event_loop_lag = make.histogram(Catalogue.EVENT_LOOP_LAG)
+        make.gauge(Catalogue.BUILD_INFO).labels(vocabulary.version, str(vocabulary.schema)).set(1)
+
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+    def watch(
+        self,
+        *,
+        ready: Callable[[], bool] | None = None,
+        oldest_unacknowledged_seconds: Callable[[], float] | None = None,
+        duplicate_window_entries: Callable[[], int] | None = None,
+    ) -> None:
+        """Read these gauges from elsewhere at each scrape; what is not given stays as it was.
+
+        Each callable is called on the event loop's thread, must not block and must not raise.
+        """
+        if ready is not None:
+            self._ready.set_function(ready)
+        if oldest_unacknowledged_seconds is not None:
+            self._oldest_unacknowledged.set_function(oldest_unacknowledged_seconds)
+        if duplicate_window_entries is not None:
+            self._duplicate_window_entries.set_function(duplicate_window_entries)
+
+    def min_insync_replicas(self, destination: str, replicas: int) -> None:
+        """Show a topic's `min.insync.replicas`, once the broker has let it be read.
+
+        Until then the series is absent: zero would be a lie. An unknown destination shows nothing.
+        """
+        topic = self._topics.get(destination)
+        if topic is not None:
+            self._min_insync_replicas.labels(topic).set(replicas)
+
+
+class _Maker:
+    """Makes prometheus-client's objects out of declarations, on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def counter(self, metric: Metric) -> Counter:
+        made = Counter(metric.name, metric.help, metric.labels, registry=None)
+        return self._registered(made)
+
+    def gauge(self, metric: Metric) -> Gauge:
+        made = Gauge(metric.name, metric.help, metric.labels, unit=_unit(metric), registry=None)
+        return self._registered(made)
+
+    def histogram(self, metric: Metric) -> Histogram:
+        made = Histogram(
+            metric.name, metric.help, metric.labels, unit=_unit(metric), buckets=metric.buckets, registry=None
+        )
+        return self._registered(made)
+
+    def _registered(self, made: Child) -> Child:
+        self._registry.register(_WithoutCreated(made))
+        return made
+
+
+class _WithoutCreated(Collector):
+    """A metric less its `_created` series, which double the series and which nobody here reads.
+
+    prometheus-client's own switch is global to the process; this one is the registry's.
+    """
+
+    def __init__(self, metric: MetricWrapperBase) -> None:
+        self._metric = metric
+
+    def describe(self) -> Iterable[Family]:
+        return self._metric.describe()
+
+    def collect(self) -> Iterator[Family]:
+        for family in self._metric.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+
+
+def _unit(metric: Metric) -> str:
+    """Give the unit where it is a base unit that the name ends in; others are for readers only."""
+    return metric.unit if metric.name.endswith(f"_{metric.unit}") else ""
+
+
+def _reasons(kind: Kind) -> list[Reason]:
+    return [reason for reason in Reason if MEANING[reason].kind is kind]
+
+
+def _failures() -> list[str]:
+    publishers = [reason for reason in _reasons(Kind.DEFERRED) if reason not in _NEVER_PUBLISHERS]
+    return [reason.value for reason in (*publishers, Reason.RECORD_TOO_LARGE)]
+
+
+def _webhook_labels(accounts: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """Give each (account, outcome, reason) that can occur."""
+    yield NO_ACCOUNT, WebhookOutcome.PROBED.value, ""
+    for reason in _reasons(Kind.REFUSED):
+        yield NO_ACCOUNT, WebhookOutcome.REFUSED.value, reason.value
+    for account in accounts:
+        yield account, WebhookOutcome.ACCEPTED.value, ""
+        for reason in _REFUSED_WITH_ACCOUNT:
+            yield account, WebhookOutcome.REFUSED.value, reason.value
+    # Draining, overload and an outage are also told to senders who have not proven who they are.
+    for account in (NO_ACCOUNT, *accounts):
+        for reason in _reasons(Kind.DEFERRED):
+            yield account, WebhookOutcome.DEFERRED.value, reason.value
+        for reason in _reasons(Kind.ABANDONED):
+            yield account, WebhookOutcome.ABANDONED.value, reason.value
+
+
+def _older(statuses: Mapping[str, tuple[bool, int]]) -> Iterator[tuple[str, str]]:
+    """Give each (from, to) in which `to` is older by (is_final, rank)."""
+    return ((newest, late) for newest, late in product(statuses, repeat=2) if statuses[late] < statuses[newest])

@@ -1,0 +1,150 @@
+"""What pipeline, publisher and HTTP report, counted.
+
+Implements `relay.pipeline.PipelineObserver` and `relay.publishing.port.PublishObserver` by shape:
+their words (results, destinations, reasons) are text here, since this room knows neither.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from relay.observability.instruments import NO_ACCOUNT, Instruments, Vocabulary
+
+_UNKNOWN_STATUS: Final = "unknown"
+_REMEMBERED_SMS: Final = 100_000  # about 20 MB when full; an SMS's webhooks come within minutes
+
+
+class Observer:
+    """Counts. No method blocks, awaits or raises; all are called on the event loop's thread."""
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        vocabulary: Vocabulary,
+        *,
+        clock: Callable[[], float] = time.time,
+        remembered_sms: int = _REMEMBERED_SMS,
+    ) -> None:
+        """Count on `instruments`; `clock` gives Unix seconds; `remembered_sms` bounds the memory of order."""
+        self._on = instruments
+        self._topics = dict(vocabulary.topics)
+        self._accounts = frozenset(vocabulary.accounts)
+        self._clock = clock
+        self._order = _Order(vocabulary, remembered_sms)
+        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+    # HTTP
+
+    def webhook_started(self) -> None:
+        """A request was begun; exactly one `webhook_ended` follows."""
+        self._on.webhooks_in_flight.inc()
+
+    def webhook_ended(self, account: str, outcome: str, reason: str, seconds: float, body_bytes: int | None) -> None:
+        """A request ended.
+
+        Args:
+            account: Who was authenticated; empty if nobody was.
+            outcome: A `relay.observability.metrics.WebhookOutcome`.
+            reason: A `Reason`; empty for accepted and probed.
+            seconds: Since the request's first byte.
+            body_bytes: The size of a body that was read whole, else None.
+        """
+        on = self._on
+        on.webhooks_in_flight.dec()
+        on.webhooks[account, outcome, reason].inc()
+        on.webhook_duration[(outcome,)].observe(seconds)
+        if body_bytes is not None:
+            on.webhook_body.observe(body_bytes)
+        if account != NO_ACCOUNT and account in self._accounts:
+            # Whoever scans the port must not silence the alarm that Sofy has fallen silent.
+            on.last_webhook.set(self._clock())
+
+    # Pipeline
+
+    def items_received(self, account: str, count: int) -> None:
+        """`count` items of an authenticated webhook were read (an unreadable body is one)."""
+        self._on.events_received[(account,)].inc(count)
+
+    def item_settled(self, account: str, result: str) -> None:
+        """One item's result: each received item has exactly one."""
+        self._on.events[account, result].inc()
+
+    def duplicate(self, account: str, kind: str) -> None:
+        """An item was a duplicate (beside its `item_settled`)."""
+        self._on.duplicates[account, kind].inc()
+
+    def dead_lettered(self, account: str, reason: str, detail: str) -> None:
+        """A dead letter is durable. `detail` holds no personal data; it goes to the log."""
+        self._on.dead_letters[(reason,)].inc()
+        self._log.warning("dead letter", account=account, reason=reason, detail=detail)
+
+    def status_published(  # noqa: PLR0913 - the shape is the pipeline's protocol; all are by keyword
+        self,
+        *,
+        sms_id: str,
+        status: str,
+        category: str,
+        is_final: bool,
+        rank: int,
+        created_at: datetime | None,
+        occurred_at: datetime | None,
+        received_at: datetime,
+    ) -> None:
+        """A status event is durable. `category` is empty where the event has no reason."""
+        del received_at  # the age is the record's now, not the webhook's
+        on = self._on
+        on.sms_status[status, category].inc()
+        if status == _UNKNOWN_STATUS:
+            on.unknown_statuses.inc()
+        if occurred_at is not None:
+            on.event_age.observe(max(0.0, self._clock() - occurred_at.timestamp()))
+            if is_final and created_at is not None:
+                on.sms_delivery[(status,)].observe(max(0.0, (occurred_at - created_at).total_seconds()))
+        newest = self._order.overtaken(sms_id, status, (is_final, rank))
+        if newest is not None:
+            on.out_of_order[newest, status].inc()
+
+    def field_unreadable(self, field: str) -> None:
+        """A field was present but unreadable."""
+        self._on.unreadable_fields[(field,)].inc()
+
+    def acknowledged_late(self) -> None:
+        """A record was acknowledged after its webhook had been answered 503."""
+        self._on.late_acknowledgements.inc()
+
+    # Publisher
+
+    def published(self, destination: str, seconds: float) -> None:
+        """A record was acknowledged, `seconds` after it was handed over."""
+        topic = (self._topics.get(destination, ""),)
+        self._on.events_published[topic].inc()
+        self._on.publish_duration[topic].observe(seconds)
+
+    def publish_failed(self, destination: str, reason: str) -> None:
+        """A record was not acknowledged, or was refused."""
+        self._on.publish_failures[self._topics.get(destination, ""), reason].inc()
+
+
+class _Order:
+    """The newest status per SMS that this pod has published, of the last `size` SMS."""
+
+    def __init__(self, vocabulary: Vocabulary, size: int) -> None:
+        self._places = dict(vocabulary.statuses)
+        self._newest: OrderedDict[str, str] = OrderedDict()
+        self._size = size
+
+    def overtaken(self, sms_id: str, status: str, place: tuple[bool, int]) -> str | None:
+        """Remember a published status; give the newer one that stood before it, or None."""
+        newest = self._newest.get(sms_id)
+        if newest is not None and place < self._places.get(newest, place):
+            self._newest.move_to_end(sms_id)
+            return newest
+        self._newest[sms_id] = status
+        self._newest.move_to_end(sms_id)
+        if len(self._newest) > self._size:
+            self._newest.popitem(last=False)
+        return None

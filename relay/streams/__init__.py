@@ -1,0 +1,1 @@
+"""The consuming side: FastStream applications that read the relay's own topics."""

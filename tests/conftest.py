@@ -1,0 +1,82 @@
+"""Fixtures that every test may ask for: a real Kafka, one that may be broken, and the embedded broker."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
+
+import pytest
+
+from relay.demo.broker import EmbeddedBroker
+from tests.kafka.broker import QUICK_FAULTS, RealBroker
+from tests.kafka.choice import Kafka, KafkaAddressError, local_broker, real_kafka
+from tests.kafka.jars import KafkaUnavailableError
+from tests.kafka.topics import Topics
+
+Running = TypeVar("Running")
+
+_KAFKA_SUMMARY = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
+    """One real Kafka for the whole session, never disturbed: who pauses or kills takes `private_kafka`."""
+    pytestconfig.stash[_KAFKA_SUMMARY] = "embedded only (the real one did not start)"
+    with _or_without(real_kafka(), pytestconfig) as real:
+        pytestconfig.stash[_KAFKA_SUMMARY] = f"real {real.version}"
+        yield real
+
+
+@pytest.fixture(scope="module")
+def private_kafka(pytestconfig: pytest.Config) -> Iterator[RealBroker]:
+    """A local broker for this module alone, to pause, kill and restart; each test leaves it running."""
+    with _or_without(local_broker(QUICK_FAULTS), pytestconfig) as broker:
+        pytestconfig.stash.setdefault(_KAFKA_SUMMARY, f"real {broker.version}")
+        yield broker
+
+
+@pytest.fixture
+def topics(kafka: Kafka, request: pytest.FixtureRequest) -> Iterator[Topics]:
+    """Makes topics on `kafka` under names that no other test uses."""
+    made = Topics(kafka.bootstrap_servers, prefix=request.node.name)
+    yield made
+    if kafka.outlives_tests:
+        made.delete_all()
+
+
+@pytest.fixture
+def private_topics(private_kafka: RealBroker, request: pytest.FixtureRequest) -> Topics:
+    """Makes topics on `private_kafka`."""
+    return Topics(private_kafka.bootstrap_servers, prefix=request.node.name)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[EmbeddedBroker]:
+    """The embedded broker; each test makes topics of its own on it."""
+    with EmbeddedBroker() as broker:
+        yield broker
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    told = config.stash.get(_KAFKA_SUMMARY, "embedded only (no test that ran asked for a real one)")
+    terminalreporter.write_line(f"kafka: {told}")
+
+
+@contextmanager
+def _or_without(starting: AbstractContextManager[Running], config: pytest.Config) -> Iterator[Running]:
+    """Give what `starting` starts, or skip with the reason; RELAY_REQUIRE_KAFKA=1 makes the skip a failure."""
+    with ExitStack() as stack:
+        reason, asked_for = "", os.environ.get("RELAY_REQUIRE_KAFKA") == "1"
+        try:
+            yield stack.enter_context(starting)
+        except KafkaUnavailableError as error:
+            reason = f"no real Kafka: {error}"
+        except KafkaAddressError as error:
+            reason, asked_for = str(error), True
+        else:
+            return
+    if not config.stash.get(_KAFKA_SUMMARY, "").startswith("real"):  # another fixture may have had more luck
+        config.stash[_KAFKA_SUMMARY] = f"embedded only ({reason})"
+    if asked_for:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

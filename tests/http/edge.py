@@ -1,0 +1,64 @@
+"""The public port as the tests see it: a real server on a free port, with fakes behind it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Final
+
+from relay.http.protocol import ConnectionBounds
+from relay.http.servers import HttpServer, listen
+from relay.http.webhook import Sources, Webhook, WebhookBounds
+from tests.http.fakes import FakeHandler, FakeObserver
+
+NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of one test, in their settings' units; roomy, so that none strikes by chance."""
+
+    base_path: str = ""
+    max_body_bytes: int = 1024 * 1024
+    answer_within_s: float = 3.0
+    keep_alive_s: float = 75.0
+
+
+@dataclass(slots=True)
+class Edge:
+    """A running public port."""
+
+    bounds: Bounds
+    handler: FakeHandler = field(default_factory=FakeHandler)
+    observer: FakeObserver = field(default_factory=FakeObserver)
+    draining: bool = False
+    server: HttpServer = field(init=False)
+    webhook: Webhook = field(init=False)
+    ids: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = self.bounds
+        self.webhook = Webhook(
+            self.handler,
+            self.observer,
+            WebhookBounds(bounds.base_path, bounds.max_body_bytes, bounds.answer_within_s),
+            Sources(lambda: NOW, self._next_id, Random(4), lambda: self.draining),  # noqa: S311 - jitter, no secret
+        )
+        self.server = HttpServer(
+            self.webhook,
+            listen("127.0.0.1", 0, setting="RELAY_HTTP"),
+            ConnectionBounds(bounds.answer_within_s, bounds.keep_alive_s),
+            self.webhook.refuse_unheard,
+        )
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    def _next_id(self) -> str:
+        self.ids += 1
+        return f"request-{self.ids}"
+
+
+def bounds(**changes: str | float) -> Bounds:
+    """Give the roomy bounds with `changes`."""
+    return replace(Bounds(), **changes)  # type: ignore[arg-type]  # replace() checks names, not the mixed values

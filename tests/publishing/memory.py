@@ -1,0 +1,86 @@
+"""A publisher that keeps its records in memory, held to the same contract as the Kafka one."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+
+from aiokafka.partitioner import murmur2
+
+from relay.events.record import Destination, Record
+from relay.publishing.admission import Admission
+from relay.publishing.port import NotPublishedError, PublishObserver
+from relay.reasons import Reason
+from tests.kafka.reader import StoredRecord
+
+_POSITIVE = 0x7FFFFFFF
+
+
+class MemoryPublisher:
+    """Acknowledges in the loop's next turn; `topics` holds each destination's number of partitions."""
+
+    def __init__(
+        self,
+        topics: Mapping[Destination, int],
+        *,
+        admission: Admission,
+        observer: PublishObserver,
+        largest_record: int,
+    ) -> None:
+        self._partitions = {name: [[] for _ in range(count)] for name, count in topics.items()}  # type: dict[Destination, list[list[StoredRecord]]]
+        self._admission = admission
+        self._observer = observer
+        self._largest_record = largest_record
+
+    @property
+    def unavailable(self) -> Reason | None:
+        return Reason.OVERLOADED if self._admission.full else None
+
+    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if deadline <= now:
+            self._observer.publish_failed(record.destination, Reason.ACKNOWLEDGEMENT_TIMEOUT)
+            raise NotPublishedError(Reason.ACKNOWLEDGEMENT_TIMEOUT)
+        if record.destination not in self._partitions:
+            self._observer.publish_failed(record.destination, Reason.TOPIC_MISSING)
+            raise NotPublishedError(Reason.TOPIC_MISSING)
+        acknowledgement = loop.create_future()
+        if len(record.value) > self._largest_record:
+            self._observer.publish_failed(record.destination, Reason.RECORD_TOO_LARGE)
+            acknowledgement.set_exception(NotPublishedError(Reason.RECORD_TOO_LARGE))
+            with suppress(NotPublishedError):
+                acknowledgement.result()  # counts as read, though nobody may ask for it
+            return acknowledgement
+        ticket = self._admission.enter(len(record.value), now)
+        self._store(record)
+        loop.call_soon(self._acknowledge, record.destination, ticket, acknowledgement, now)
+        return acknowledgement
+
+    def stored(self, destination: Destination) -> list[StoredRecord]:
+        return [record for partition in self._partitions[destination] for record in partition]
+
+    def _store(self, record: Record) -> None:
+        partitions = self._partitions[record.destination]
+        if record.key is None:
+            number = random.randrange(len(partitions))  # noqa: S311 - which partition is nobody's secret
+        else:
+            number = (murmur2(record.key) & _POSITIVE) % len(partitions)
+        headers = {"content-type": "", "correlation_id": record.id, **record.headers}
+        partitions[number].append(
+            StoredRecord(
+                partition=number,
+                offset=len(partitions[number]),
+                key=record.key,
+                value=record.value,
+                headers=[(name, value.encode()) for name, value in headers.items()],
+                timestamp_ms=record.timestamp_ms,
+            )
+        )
+
+    def _acknowledge(
+        self, destination: Destination, ticket: int, acknowledgement: asyncio.Future[None], since: float
+    ) -> None:
+        self._admission.leave(ticket)
+        self._observer.published(destination, asyncio.get_running_loop().time() - since)
+        acknowledgement.set_result(None)

@@ -1,0 +1,79 @@
+"""Admission counts what waits for an acknowledgement, and says when to refuse."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.publishing.admission import Admission
+
+
+@pytest.mark.parametrize(
+    ("sizes", "full"),
+    [
+        ([], False),
+        ([1, 1], False),  # below both caps
+        ([1, 1, 1], True),  # the cap of records is reached
+        ([99], False),  # below the cap of bytes
+        ([100], True),  # the cap of bytes is reached
+        ([99, 5000], True),  # a large one got in while there was room: overshot by one
+        ([0, 0, 0], True),  # empty records count too
+    ],
+)
+def test_it_is_full_when_a_cap_is_reached(sizes: list[int], *, full: bool) -> None:
+    admission = Admission(max_records=3, max_bytes=100)
+
+    for size in sizes:
+        admission.enter(size, 0.0)
+
+    assert admission.full is full
+
+
+def test_it_has_room_again_once_records_leave() -> None:
+    admission = Admission(max_records=1)
+
+    ticket = admission.enter(10, 0.0)
+    admission.leave(ticket)
+
+    assert not admission.full
+
+
+def test_the_oldest_is_the_one_that_entered_first_among_those_waiting() -> None:
+    admission = Admission(max_records=10)
+
+    first = admission.enter(1, 100.0)
+    admission.enter(1, 103.0)
+    with_first = admission.oldest_unacknowledged_seconds(105.0)
+    admission.leave(first)
+
+    assert (with_first, admission.oldest_unacknowledged_seconds(105.0)) == (5.0, 2.0)
+
+
+def test_with_nothing_waiting_the_oldest_is_zero_seconds_old() -> None:
+    assert Admission(max_records=1).oldest_unacknowledged_seconds(1000.0) == 0.0
+
+
+def test_a_ticket_is_good_for_leaving_once() -> None:
+    admission = Admission(max_records=1)
+    ticket = admission.enter(1, 0.0)
+    admission.leave(ticket)
+
+    with pytest.raises(KeyError):
+        admission.leave(ticket)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.booleans())))
+def test_counts_are_those_of_the_records_that_have_not_left(moves: list[tuple[int, bool]]) -> None:
+    admission = Admission(max_records=5, max_bytes=2000)
+    waiting: dict[int, int] = {}
+
+    for moment, (size, enters) in enumerate(moves):
+        if enters or not waiting:
+            waiting[admission.enter(size, float(moment))] = size
+        else:
+            ticket = next(iter(waiting))
+            del waiting[ticket]
+            admission.leave(ticket)
+
+    assert admission.in_flight_records == len(waiting)
+    assert admission.in_flight_bytes == sum(waiting.values())
+    assert admission.full == (len(waiting) >= 5 or sum(waiting.values()) >= 2000)

@@ -1,0 +1,204 @@
+"""The publishing port's contract: the same claims for the in-memory, the embedded and the real broker."""
+
+import asyncio
+import gc
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from relay.demo.broker import EmbeddedBroker
+from relay.events.record import Destination
+from relay.publishing.admission import Admission
+from relay.publishing.port import NotPublishedError, Publisher
+from relay.publishing.producer import MAX_RECORD_BYTES
+from relay.reasons import Reason
+from tests.kafka.choice import Kafka
+from tests.kafka.reader import StoredRecord, read_topic
+from tests.kafka.topics import Topics
+from tests.publishing.memory import MemoryPublisher
+from tests.publishing.stand import RECORD, PublishLog, everywhere, outcome, publishing_to, record, soon
+
+PARTITIONS = 12
+MAX_RECORDS = 300
+
+# Key, partition of 12: computed with org.apache.kafka.common.utils.Utils of kafka-clients 4.3.1.
+JAVA_PARTITIONS = [
+    ("zzzzz", 5),
+    ("yyyyy", 8),
+    ("0", 8),
+    ("1", 3),
+    ("12", 10),
+    ("123", 5),
+    ("1234", 0),
+    ("12345678901234567890123", 6),
+    ("6f1c2e0a-9d4b-4f7e-8a55-0c1d2e3f4a5b", 10),
+    ("sms-é-ü", 7),
+    ("😀", 9),
+    ("a/b c", 0),
+    (" ", 9),
+    ("KQ2xJ8", 1),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A publisher under test, and the way to look behind it."""
+
+    publisher: Publisher
+    admission: Admission
+    log: PublishLog
+    stored: Callable[[], Awaitable[list[StoredRecord]]]
+
+
+@pytest.fixture(params=["memory", "embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "memory":
+        yield _in_memory()
+        return
+    bootstrap_servers, topic = _topic_on(request.param, request)
+    async with publishing_to(bootstrap_servers, everywhere(topic), max_records=MAX_RECORDS) as stand:
+        await stand.supervised.until_verified()
+        yield Subject(
+            publisher=stand.publisher,
+            admission=stand.admission,
+            log=stand.published,
+            stored=lambda: read_topic(bootstrap_servers, topic),
+        )
+
+
+def _in_memory() -> Subject:
+    admission, log = Admission(max_records=MAX_RECORDS), PublishLog()
+    publisher = MemoryPublisher(
+        dict.fromkeys(Destination, PARTITIONS), admission=admission, observer=log, largest_record=MAX_RECORD_BYTES
+    )
+
+    async def stored() -> list[StoredRecord]:
+        return publisher.stored(Destination.STATUS)
+
+    return Subject(publisher=publisher, admission=admission, log=log, stored=stored)
+
+
+def _topic_on(tier: str, request: pytest.FixtureRequest) -> tuple[str, str]:
+    if tier == "kafka":
+        kafka: Kafka = request.getfixturevalue("kafka")
+        topics: Topics = request.getfixturevalue("topics")
+        settings = {"max.message.bytes": str(MAX_RECORD_BYTES)}
+        return kafka.bootstrap_servers, topics.create(partitions=PARTITIONS, settings=settings)
+    embedded: EmbeddedBroker = request.getfixturevalue("embedded")
+    topic = f"contract.{uuid.uuid4().hex}"
+    embedded.create_topic(topic, partitions=PARTITIONS)
+    return embedded.bootstrap_servers, topic
+
+
+async def test_an_acknowledged_record_is_stored_as_it_was_given(subject: Subject) -> None:
+    acknowledgement = await subject.publisher.publish(RECORD, deadline=soon())
+
+    await acknowledgement
+
+    [stored] = await subject.stored()
+    assert (stored.key, stored.value, stored.timestamp_ms) == (RECORD.key, RECORD.value, RECORD.timestamp_ms)
+    given = {name: value.encode() for name, value in RECORD.headers.items()}
+    assert dict(stored.headers) == given | {"correlation_id": RECORD.id.encode()}
+    assert len(stored.headers) == len(given) + 1
+
+
+async def test_a_record_without_key_is_stored_without_key(subject: Subject) -> None:
+    await (await subject.publisher.publish(replace(RECORD, key=None), deadline=soon()))
+
+    [stored] = await subject.stored()
+    assert stored.key is None
+
+
+async def test_a_key_goes_to_the_partition_that_a_java_client_gives_it(subject: Subject) -> None:
+    acknowledgements = [
+        await subject.publisher.publish(record(b"{}", key=key.encode()), deadline=soon()) for key, _ in JAVA_PARTITIONS
+    ]
+    await asyncio.gather(*acknowledgements)
+
+    found = {(stored.key or b"").decode(): stored.partition for stored in await subject.stored()}
+    assert found == dict(JAVA_PARTITIONS)
+
+
+async def test_records_of_a_key_stand_in_the_order_given(subject: Subject) -> None:
+    keys = [f"key-{number}".encode() for number in range(5)]
+
+    acknowledgements = [
+        await subject.publisher.publish(record(b"%d" % number, key=keys[number % 5]), deadline=soon())
+        for number in range(250)
+    ]
+    await asyncio.gather(*acknowledgements)
+
+    by_key = defaultdict(list)
+    for stored in await subject.stored():
+        by_key[stored.key].append(int(stored.value or b""))
+    assert by_key == {key: list(range(start, 250, 5)) for start, key in enumerate(keys)}
+
+
+async def test_a_record_over_the_limit_fails_alone(subject: Subject) -> None:
+    too_large = await subject.publisher.publish(record(bytes(MAX_RECORD_BYTES + 1)), deadline=soon())
+    next_one = await subject.publisher.publish(record(b"next"), deadline=soon())
+
+    await asyncio.wait({too_large, next_one})
+
+    assert (outcome(too_large), outcome(next_one)) == (Reason.RECORD_TOO_LARGE, "acknowledged")
+    assert [stored.value for stored in await subject.stored()] == [b"next"]
+
+
+async def test_a_record_as_large_as_an_accepted_body_is_stored(subject: Subject) -> None:
+    body = bytes(1024 * 1024)
+
+    await (await subject.publisher.publish(record(body), deadline=soon()))
+
+    [stored] = await subject.stored()
+    assert stored.value == body
+
+
+async def test_after_the_deadline_nothing_is_handed_over(subject: Subject) -> None:
+    with pytest.raises(NotPublishedError) as refused:
+        await subject.publisher.publish(RECORD, deadline=soon(0))
+
+    assert refused.value.reason is Reason.ACKNOWLEDGEMENT_TIMEOUT
+    assert await subject.stored() == []
+
+
+async def test_the_observer_hears_of_each_record_once(subject: Subject) -> None:
+    acknowledgement = await subject.publisher.publish(RECORD, deadline=soon())
+    too_large = await subject.publisher.publish(record(bytes(MAX_RECORD_BYTES + 1)), deadline=soon())
+    with pytest.raises(NotPublishedError):
+        await subject.publisher.publish(RECORD, deadline=soon(0))
+
+    await asyncio.wait({acknowledgement, too_large})
+
+    assert subject.log.published_to == [Destination.STATUS]
+    assert subject.log.failures == [
+        (Destination.STATUS, Reason.RECORD_TOO_LARGE),
+        (Destination.STATUS, Reason.ACKNOWLEDGEMENT_TIMEOUT),
+    ]
+
+
+async def test_at_the_cap_it_is_unavailable_until_acknowledgements_come(subject: Subject) -> None:
+    assert subject.publisher.unavailable is None
+
+    acknowledgements = [await subject.publisher.publish(RECORD, deadline=soon()) for _ in range(MAX_RECORDS)]
+    at_the_cap = subject.publisher.unavailable
+    await asyncio.gather(*acknowledgements)
+
+    assert at_the_cap is Reason.OVERLOADED
+    assert subject.publisher.unavailable is None
+    assert (subject.admission.in_flight_records, subject.admission.in_flight_bytes) == (0, 0)
+
+
+async def test_an_outcome_that_nobody_waits_for_makes_no_noise(subject: Subject) -> None:
+    noise: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
+
+    too_large = await subject.publisher.publish(record(bytes(MAX_RECORD_BYTES + 1)), deadline=soon())
+    await asyncio.wait({too_large})
+    del too_large
+    gc.collect()
+
+    assert noise == []

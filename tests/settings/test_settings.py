@@ -1,0 +1,71 @@
+"""What stands in the models themselves."""
+
+import os
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from relay.environment import KNOWN
+from relay.settings import Account, KafkaSettings, Settings, SofySettings
+
+KAFKA = KafkaSettings(bootstrap_servers=("localhost:9092",))
+
+# The names that the interface promises, and the three retentions that it leaves to us to name.
+PROMISED = """
+RELAY_KAFKA__BOOTSTRAP_SERVERS RELAY_KAFKA__SECURITY_PROTOCOL RELAY_KAFKA__SASL_MECHANISM RELAY_KAFKA__SASL_USERNAME
+RELAY_KAFKA__SASL_PASSWORD RELAY_KAFKA__SSL_CAFILE RELAY_KAFKA__SSL_CERTFILE RELAY_KAFKA__SSL_KEYFILE
+RELAY_KAFKA__CLIENT_ID RELAY_KAFKA__COMPRESSION RELAY_KAFKA__LINGER_MS RELAY_KAFKA__REQUEST_TIMEOUT_MS
+RELAY_TOPICS__STATUS RELAY_TOPICS__OTHER RELAY_TOPICS__DEAD_LETTER RELAY_TOPICS__LATEST RELAY_TOPICS__PARTITIONS
+RELAY_TOPICS__REPLICATION_FACTOR RELAY_TOPICS__MIN_INSYNC_REPLICAS RELAY_TOPICS__MAX_MESSAGE_BYTES
+RELAY_TOPICS__STATUS_RETENTION_H RELAY_TOPICS__OTHER_RETENTION_H RELAY_TOPICS__DEAD_LETTER_RETENTION_H
+RELAY_SOFY__TOKENS RELAY_SOFY__SECRETS RELAY_SOFY__WEBHOOK_IDS RELAY_SOFY__ACCOUNTS
+RELAY_SOFY__ALLOW_UNAUTHENTICATED RELAY_SOFY__REQUIRE_SIGNATURE RELAY_SOFY__SIGNATURE_MAX_AGE_S
+RELAY_SOFY__API_URL RELAY_SOFY__API_KEY_ID RELAY_SOFY__API_KEY_SECRET RELAY_SOFY__API_TOKEN
+RELAY_HTTP__HOST RELAY_HTTP__PORT RELAY_HTTP__BASE_PATH RELAY_HTTP__MAX_BODY_BYTES RELAY_HTTP__MAX_IN_FLIGHT
+RELAY_HTTP__ANSWER_WITHIN_S RELAY_HTTP__KEEP_ALIVE_S RELAY_HTTP__DRAIN_S
+RELAY_ADMIN__HOST RELAY_ADMIN__PORT RELAY_ADMIN__CONSOLE
+RELAY_DUPLICATES__STORE RELAY_DUPLICATES__WINDOW_S RELAY_DUPLICATES__MAX_ENTRIES
+RELAY_PRIVACY__BODY RELAY_PRIVACY__NUMBERS RELAY_PRIVACY__KEY RELAY_PRIVACY__DEAD_LETTER_PAYLOAD
+RELAY_LOG__LEVEL RELAY_LOG__FORMAT
+"""
+
+
+def test_the_names_are_the_promised_ones() -> None:
+    assert list(KNOWN) == PROMISED.split()
+
+
+def test_every_setting_says_its_default_with_a_reason_and_what_it_accepts() -> None:
+    for known in KNOWN.values():
+        group = Settings.model_fields[known.group].annotation
+        assert group is not None
+        description = group.model_fields[known.field].description or ""
+
+        assert description.endswith("."), known
+        assert known.wants != "another value", known
+
+
+def test_settings_built_by_hand_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "RELAY_HTTP__PORT", "9999")
+
+    assert Settings(kafka=KAFKA).http.port == 8080
+
+
+def test_settings_never_change() -> None:
+    settings = Settings(kafka=KAFKA)
+
+    with pytest.raises(ValidationError):
+        settings.http.port = 9000  # type: ignore[misc]  # that it is refused is the claim
+
+
+@pytest.mark.parametrize(
+    ("sofy", "names"),
+    [
+        (SofySettings(), ["default"]),  # with ALLOW_UNAUTHENTICATED it is the one that everything belongs to
+        (SofySettings(tokens=(SecretStr("a"),)), ["default"]),
+        (SofySettings(accounts=(Account(name="paris", tokens=(SecretStr("a"),)),)), ["paris"]),
+        (SofySettings(secrets=(SecretStr("b"),), accounts=(Account(name="paris"),)), ["default", "paris"]),
+        (SofySettings(accounts=(Account(name="default"), Account(name="paris"))), ["default", "paris"]),
+    ],
+)
+def test_every_account_is_listed_once(sofy: SofySettings, names: list[str]) -> None:
+    assert [account.name for account in sofy.every_account()] == names
