@@ -27,7 +27,7 @@ from relay.events import SCHEMA_VERSION, Destination, Status
 from relay.http import answers
 from relay.http.admin import Version, admin_app
 from relay.http.protocol import ConnectionBounds
-from relay.http.servers import HttpServer, listen
+from relay.http.servers import HttpServer, ListenError, listen
 from relay.http.webhook import Sources, Webhook, WebhookBounds
 from relay.kafka_settings import connection, destinations, topic_specs
 from relay.observability.health import Health
@@ -267,13 +267,21 @@ def _vocabulary(authenticator: Authenticator, topics: dict[Destination, str]) ->
 def _servers(
     settings: Settings, webhook: Webhook, admin: Starlette, bounds: ConnectionBounds, rng: random.Random
 ) -> tuple[HttpServer, HttpServer]:
-    """Bind both ports, or neither."""
-    public = listen(settings.http.host, settings.http.port, setting="RELAY_HTTP")
-    try:
-        private = listen(settings.admin.host, settings.admin.port, setting="RELAY_ADMIN")
-    except BaseException:
-        public.close()
-        raise
+    """Bind both ports, or neither; what is wrong with either is said at once."""
+    sockets, problems = [], []
+    for host, port, setting in (
+        (settings.http.host, settings.http.port, "RELAY_HTTP"),
+        (settings.admin.host, settings.admin.port, "RELAY_ADMIN"),
+    ):
+        try:
+            sockets.append(listen(host, port, setting=setting))
+        except ListenError as error:
+            problems.append(str(error))
+    if problems:
+        for bound in sockets:
+            bound.close()
+        raise ListenError("\n".join(problems))
+    public, private = sockets
     return (
         HttpServer(webhook, public, bounds, webhook.refuse_unheard),
         HttpServer(admin, private, bounds, lambda reason, _seconds: answers.raw(answers.refused(reason, rng))),

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer.main
 from confluent_kafka import Consumer, Producer
@@ -18,12 +17,13 @@ from pydantic import BaseModel
 
 from relay.cli import app
 from relay.demo.broker import EmbeddedBroker
-from relay.environment import FILE_SUFFIX, KNOWN, effective, load
+from relay.environment import FILE_SUFFIX, KNOWN, load
 from relay.events.records import status_record
 from relay.events.schemas import example_dead_letter, example_event, example_other
 from relay.events.sms_status import Category, SmsStatusEvent, Status
 from relay.observability.metrics import catalogue
 from relay.reasons import MEANING, Kind, Reason
+from relay.settings import Settings
 from relay.sofy.statuses import interpret
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,10 @@ def blocks(document: Path, language: str) -> list[str]:
 # Settings
 
 
+def value_of(settings: Settings, name: str) -> object:
+    return getattr(getattr(settings, KNOWN[name].group), KNOWN[name].field)
+
+
 def test_the_configuration_names_every_setting_once_and_in_order() -> None:
     names = [code(row[0]) for row in rows((ROOT / "docs/configuration.md").read_text())]
 
@@ -81,11 +85,10 @@ def test_a_documented_default_is_the_real_one(document: Path) -> None:
         if default == "required":
             assert name == SERVERS
         elif default == "–":
-            place = KNOWN[name]
-            assert not getattr(getattr(defaults, place.group), place.field), name
+            assert not value_of(defaults, name), name
         else:
-            said = effective(load({**minimum, name: code(default)}).settings)
-            assert said[name] == effective(defaults)[name], name
+            said = load({**minimum, name: code(default)}).settings
+            assert value_of(said, name) == value_of(defaults, name), name
 
 
 @every_document
@@ -230,16 +233,14 @@ def test_other_events_differ_from_status_events_in_the_headers_that_the_page_nam
 
 
 @cache
-def commands() -> dict[str, click.Command]:
-    """Every command by its words, groups too."""
-    found: dict[str, click.Command] = {}
-
-    def walk(command: click.Command, words: tuple[str, ...]) -> None:
-        found[" ".join(words)] = command
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, (*words, name))
-
-    walk(typer.main.get_command(app), ("relay",))
+def commands() -> dict[str, set[str]]:
+    """The options of every command, by its words; groups too."""
+    found: dict[str, set[str]] = {}
+    waiting = [("relay", typer.main.get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        found[words] = {"--help", *(option for parameter in command.params for option in parameter.opts)}
+        waiting += [(f"{words} {name}", inner) for name, inner in getattr(command, "commands", {}).items()]
     return found
 
 
@@ -258,18 +259,16 @@ def test_every_command_that_a_document_names_exists(document: Path) -> None:
         plain = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
         named = " ".join(plain[:3]) if " ".join(plain[:3]) in commands() else " ".join(plain[:2])
         assert named in commands(), words
-        options = {option for parameter in commands()[named].params for option in parameter.opts} | {"--help"}
-        assert {word for word in words if word.startswith("-")} <= options, words
+        assert {word for word in words if word.startswith("-")} <= commands()[named], words
 
 
 def test_the_readme_has_every_command_and_only_options_that_exist() -> None:
     table = rows(section(README, "Commands"))
 
-    leaves = {words for words, command in commands().items() if not hasattr(command, "commands")}
+    leaves = {words for words in commands() if not any(other.startswith(f"{words} ") for other in commands())}
     assert {code(row[0]) for row in table} == leaves
     for row in table:
-        options = {option for parameter in commands()[code(row[0])].params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z-]+", row[1])) <= options
+        assert set(re.findall(r"--[a-z-]+", row[1])) <= commands()[code(row[0])]
 
 
 def make_targets() -> set[str]:

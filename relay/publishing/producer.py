@@ -64,21 +64,7 @@ class RunningProducer:
             ClusterUnreachableError: no broker answered; nothing is left open.
             UnusableConnectionError: no client can be made from `connection`.
         """
-        broker = _ProducingBroker(
-            list(connection.bootstrap_servers),
-            security=connection.security(),
-            client_id=connection.client_id,
-            request_timeout_ms=connection.request_timeout_ms,
-            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
-            acks="all",
-            enable_idempotence=False,
-            compression_type=None if connection.compression == "none" else connection.compression,
-            linger_ms=connection.linger_ms,
-            max_batch_size=max_batch_bytes,
-            max_request_size=MAX_RECORD_BYTES,
-            logger=logging.getLogger("faststream"),
-            apply_types=False,
-        )
+        broker = _broker(connection, max_batch_bytes)
         try:
             await _completed(broker.start())
             listed = broker.aiokafka is not None and await _listed(broker.aiokafka)
@@ -199,6 +185,24 @@ class _ProducingBroker(KafkaBroker):
             raise
         self.aiokafka = producer
         return self.config.broker_config.builder
+
+
+def _broker(connection: KafkaConnection, max_batch_bytes: int) -> _ProducingBroker:
+    return _ProducingBroker(
+        list(connection.bootstrap_servers),
+        security=connection.security(),
+        client_id=connection.client_id,
+        request_timeout_ms=connection.request_timeout_ms,
+        metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+        acks="all",
+        enable_idempotence=False,
+        compression_type=None if connection.compression == "none" else connection.compression,
+        linger_ms=connection.linger_ms,
+        max_batch_size=max_batch_bytes,
+        max_request_size=MAX_RECORD_BYTES,
+        logger=logging.getLogger("faststream"),
+        apply_types=False,
+    )
 
 
 def _pace_metadata(client: Any) -> None:  # noqa: ANN401 - aiokafka has no types

@@ -45,16 +45,20 @@ class RelayProcess:
 
     async def __aenter__(self) -> Self:
         """Start, and wait until it listens (not until it is ready)."""
+        self.spawn()
+        await self._until(lambda: self._answers("/startupz", 200), _START_WITHIN_S)
+        return self
+
+    def spawn(self) -> None:
+        """Start it and wait for nothing."""
         # Nothing of the outer environment's own settings, so that a developer's do not steer the test.
         outer = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-        self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the command is ours
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "relay", "serve"],
             env={**outer, **self.environment},
             stdout=self._log,
             stderr=self._log,
         )
-        await self._until(lambda: self._answers("/startupz", 200), _START_WITHIN_S)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -1,8 +1,10 @@
 """With Kafka away, paused or incomplete: truthful answers in time, nothing promised, recovery by itself."""
 
 import asyncio
+import os
 import signal
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -201,3 +203,21 @@ async def test_an_unknown_name_is_a_warning_and_what_kubernetes_injects_is_ignor
         assert "RELAY_HTTP__PORT" in relay.log()  # the nearest known one
         for name in injected:
             assert name not in relay.log()
+
+
+async def test_sigterm_while_it_still_reads_its_settings_ends_it_with_status_0(
+    fragile: Cluster, tmp_path: Path
+) -> None:
+    secret = tmp_path / "tokens"
+    os.mkfifo(secret)
+    relay = RelayProcess(fragile.bootstrap_servers, fragile.topics, RELAY_SOFY__TOKENS_FILE=str(secret))
+    del relay.environment["RELAY_SOFY__TOKENS"]
+
+    relay.spawn()
+    writing = await asyncio.to_thread(secret.open, "w")  # returns when the relay has begun to read
+    with writing:
+        relay.signal(signal.SIGTERM)
+        status = await relay.exit_status(20)
+
+    assert status == 0
+    await relay.__aexit__(None, None, None)

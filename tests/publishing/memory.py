@@ -27,7 +27,9 @@ class MemoryPublisher:
         observer: PublishObserver,
         largest_record: int,
     ) -> None:
-        self._partitions = {name: [[] for _ in range(count)] for name, count in topics.items()}  # type: dict[Destination, list[list[StoredRecord]]]
+        self._partitions: dict[Destination, list[list[StoredRecord]]] = {
+            name: [[] for _ in range(count)] for name, count in topics.items()
+        }
         self._admission = admission
         self._observer = observer
         self._largest_record = largest_record

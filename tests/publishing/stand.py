@@ -88,10 +88,14 @@ class Stand:
 
 @asynccontextmanager
 async def publishing_to(
-    bootstrap_servers: str, topics: Mapping[Destination, str], *, max_records: int = 1000, stop_limit: float = 5.0
+    kafka: str | KafkaConnection,
+    topics: Mapping[Destination, str],
+    *,
+    max_records: int = 1000,
+    stop_limit: float = 5.0,
 ) -> AsyncIterator[Stand]:
     """Start a supervisor with its publisher; stop both at the end. Waits for no broker."""
-    connection = connection_to(bootstrap_servers)
+    connection = connection_to(kafka) if isinstance(kafka, str) else kafka
     admission = Admission(max_records=max_records)
     published, supervised = PublishLog(), SupervisorLog()
     publisher = KafkaPublisher(topics=topics, admission=admission, observer=published)

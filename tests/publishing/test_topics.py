@@ -87,10 +87,11 @@ def test_one_replica_in_sync_is_a_warning_even_when_asked_for() -> None:
 
     findings = compare(modest, replace(found(min_insync_replicas="1"), replication_factor=1))
 
-    assert [finding.says for finding in findings if finding.level is not Level.OK] == [
+    [short] = [finding for finding in findings if finding.level is not Level.OK]
+    assert short.says == (
         "status has min.insync.replicas 1, as the settings ask: an acknowledgement may rest on 1 replica, "
         "which is not durable."
-    ]
+    )
 
 
 def test_a_compacted_topic_has_no_retention_to_check() -> None:

@@ -236,7 +236,10 @@ def test_a_wrong_value_from_a_file_says_where_it_was_read(tmp_path: Path) -> Non
     found = problems(RELAY_HTTP__PORT_FILE=str(tmp_path / "port"))
 
     assert found == (
-        "RELAY_HTTP__PORT (read from RELAY_HTTP__PORT_FILE) is not a whole number; give a port from 1 to 65535, or 0 for any free one.",
+        (
+            "RELAY_HTTP__PORT (read from RELAY_HTTP__PORT_FILE) is not a whole number; "
+            "give a port from 1 to 65535, or 0 for any free one."
+        ),
     )
 
 

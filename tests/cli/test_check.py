@@ -1,0 +1,91 @@
+"""`relay check`: effective settings, then every check."""
+
+import json
+
+import pytest
+
+from relay.demo.broker import EmbeddedBroker
+from tests.cli.conftest import Run
+
+PLANTED = "pl4nted-s3cret-value"
+SETTINGS = {
+    "RELAY_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "RELAY_SOFY__TOKENS": f'["{PLANTED}-1","{PLANTED}-2"]',
+    "RELAY_SOFY__ACCOUNTS": f'{{"paris":{{"secrets":["{PLANTED}-3"]}}}}',
+}
+
+
+def test_offline_it_looks_at_the_settings_alone(run: Run) -> None:
+    result = run("check", "--offline", env=SETTINGS)
+
+    assert result.exit_code == 0
+    assert "RELAY_SOFY__TOKENS = ******** (2)\n" in result.stdout
+    assert "RELAY_HTTP__PORT = 8080  (default)\n" in result.stdout
+    assert "ok      names: Every RELAY_ name in the environment is known.\n" in result.stdout
+    assert "ok      authentication: Account default has 2 tokens.\n" in result.stdout
+    assert "broker" not in result.stdout
+    assert PLANTED not in result.output
+
+
+def test_an_unknown_name_fails_it_with_the_nearest_known_one(run: Run) -> None:
+    result = run("check", "--offline", env=SETTINGS | {"RELAY_HTTP_PORT": "8080"})
+
+    assert result.exit_code == 1
+    assert (
+        "failed  names: RELAY_HTTP_PORT is no setting of this version; the nearest known one is RELAY_HTTP__PORT."
+        in (result.stdout)
+    )
+
+
+def test_names_of_a_kubernetes_service_do_not_fail_it(run: Run) -> None:
+    result = run("check", "--offline", env=SETTINGS | {"RELAY_PORT": "tcp://10.0.0.1:80", "RELAY_SERVICE_HOST": "x"})
+
+    assert result.exit_code == 0
+
+
+def test_wrong_settings_are_failed_checks(run: Run) -> None:
+    result = run("check", env={"RELAY_HTTP__PORT": "x"})
+
+    assert result.exit_code == 1
+    assert "failed  settings: RELAY_KAFKA__BOOTSTRAP_SERVERS is not set; give host:port" in result.stdout
+    assert "failed  settings: RELAY_HTTP__PORT is not a whole number; give a port" in result.stdout
+
+
+def test_as_json_it_is_one_object(run: Run) -> None:
+    result = run("check", "--offline", "--json", env=SETTINGS)
+
+    said = json.loads(result.stdout)
+    assert said["settings"]["RELAY_SOFY__TOKENS"] == "******** (2)"
+    assert {"level": "ok", "about": "names", "says": "Every RELAY_ name in the environment is known."} in said["checks"]
+    assert PLANTED not in result.output
+
+
+def test_a_broker_that_does_not_answer_fails_it(run: Run) -> None:
+    result = run("check", env=SETTINGS)
+
+    assert result.exit_code == 1
+    assert "failed  broker: No broker of RELAY_KAFKA__BOOTSTRAP_SERVERS answers (127.0.0.1:1: connection refused)." in (
+        result.stdout
+    )
+
+
+@pytest.mark.parametrize(("missing", "code"), [("", 0), ("LATEST", 0), ("DEAD_LETTER", 1)])
+def test_a_missing_topic_fails_it_if_serving_needs_it(
+    run: Run, embedded: EmbeddedBroker, missing: str, code: int
+) -> None:
+    names = {kind: f"check-{missing.lower()}-{kind.lower()}" for kind in ("STATUS", "OTHER", "DEAD_LETTER", "LATEST")}
+    for kind, name in names.items():
+        if kind != missing:
+            embedded.create_topic(name, partitions=12)
+
+    result = run(
+        "check",
+        env=SETTINGS
+        | {f"RELAY_TOPICS__{kind}": name for kind, name in names.items()}
+        | {"RELAY_KAFKA__BOOTSTRAP_SERVERS": embedded.bootstrap_servers},
+    )
+
+    assert result.exit_code == code
+    assert f"ok      broker: A broker of {embedded.bootstrap_servers} answers" in result.stdout
+    assert f"ok      {names['STATUS']}: {names['STATUS']} has 12 partitions.\n" in result.stdout
+    assert ("missing" in result.stdout) is bool(missing)
