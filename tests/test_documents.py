@@ -17,13 +17,13 @@ from pydantic import BaseModel
 
 from relay.cli import app
 from relay.demo.broker import EmbeddedBroker
-from relay.environment import FILE_SUFFIX, KNOWN, load
 from relay.events.records import status_record
 from relay.events.schemas import example_dead_letter, example_event, example_other
 from relay.events.sms_status import Category, SmsStatusEvent, Status
 from relay.observability.metrics import catalogue
 from relay.reasons import MEANING, Kind, Reason
 from relay.settings import Settings
+from relay.settings.environment import FILE_SUFFIX, KNOWN, load
 from relay.sofy.statuses import interpret
 
 ROOT = Path(__file__).parents[1]

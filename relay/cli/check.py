@@ -12,8 +12,8 @@ import typer
 from relay.cli.terminal import console, levelled
 
 if TYPE_CHECKING:
-    from relay.environment import Loaded
-    from relay.settings_review import Remark
+    from relay.cli.review import Remark
+    from relay.settings.environment import Loaded
 
 EXAMPLE = "Example: relay check --offline"
 
@@ -27,9 +27,9 @@ def check(
 
     Exit 0 when nothing failed, else 1.
     """
-    from relay.environment import SettingsError, load
+    from relay.cli.review import Remark, review
     from relay.publishing.topics import Level
-    from relay.settings_review import Remark, review
+    from relay.settings.environment import SettingsError, load
 
     loaded = None
     try:
@@ -46,11 +46,11 @@ def check(
 
 
 async def _ask_cluster(loaded: "Loaded") -> list["Remark"]:
+    from relay.cli.review import Remark
     from relay.kafka_settings import connection, topic_specs
     from relay.publishing.cluster import ClusterUnreachableError, read_cluster
     from relay.publishing.connection import UnusableConnectionError
     from relay.publishing.topics import Level, compare
-    from relay.settings_review import Remark
 
     way, specs = connection(loaded.settings), topic_specs(loaded.settings)
     try:
@@ -70,7 +70,7 @@ async def _ask_cluster(loaded: "Loaded") -> list["Remark"]:
 
 
 def _print(loaded: "Loaded | None", remarks: list["Remark"], *, as_json: bool) -> None:
-    from relay.environment import effective
+    from relay.settings.environment import effective
 
     settings = {} if loaded is None else effective(loaded.settings)
     if as_json:

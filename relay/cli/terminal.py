@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from relay.environment import Loaded
+    from relay.settings.environment import Loaded
 
 WRONG_SETTINGS: Final = 2
 """The exit code for settings that cannot be used, and for a port in use."""
@@ -20,7 +20,7 @@ STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 def settings_or_exit(*, to_serve: bool = False) -> "Loaded":
     """Load the settings from this process's environment; end with every problem on its own line if it cannot be."""
-    from relay.environment import SettingsError, load
+    from relay.settings.environment import SettingsError, load
 
     try:
         return load(os.environ, to_serve=to_serve)

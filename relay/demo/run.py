@@ -126,7 +126,15 @@ class _Run:
         lives = Lives(seed=random.SystemRandom().getrandbits(64), rate=self._order.rate, epoch=epoch)
         read_enough = asyncio.Event()
         async with client() as http:
-            sofy = SmallSofy(lives, self._stage.door, http, books=self._books, watcher=self._board, unix_time=time.time)
+            sofy = SmallSofy(
+                lives,
+                self._stage.door,
+                http,
+                books=self._books,
+                watcher=self._board,
+                clock=time.perf_counter,
+                unix_time=time.time,
+            )
             reading = asyncio.create_task(reader.follow(read_enough))
             sending = asyncio.create_task(sofy.send(self._stop))
             await self._until_it_ends(reading, sending)

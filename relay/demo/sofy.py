@@ -91,14 +91,16 @@ class SmallSofy:
         *,
         books: Books,
         watcher: Watcher,
+        clock: Callable[[], float],
         unix_time: Callable[[], float],
     ) -> None:
-        """Take the parts; `unix_time` gives the clock that v2's signatures carry."""
+        """Take the parts: `clock` (never goes back) measures answers, `unix_time` goes into v2's signatures."""
         self._lives = lives
         self._door = door
         self._http = http
         self._books = books
         self._watcher = watcher
+        self._clock = clock
         self._unix_time = unix_time
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._outstanding: set[asyncio.Task[None]] = set()
@@ -150,20 +152,19 @@ class SmallSofy:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _post(self, webhook: Webhook) -> Attempt:
-        loop = asyncio.get_running_loop()
         url, headers = self._door.request(webhook, int(self._unix_time()))
         self._books.posted(webhook.facts)
-        start = loop.time()
+        start = self._clock()
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 answer = await self._http.post(url, content=webhook.body, headers=headers)
         except (httpx.HTTPError, TimeoutError):
-            return Attempt(len(webhook.facts), None, loop.time() - start)
+            return Attempt(len(webhook.facts), None, self._clock() - start)
         duplicates, dead_lettered = _counts(answer.content)
         attempt = Attempt(
             len(webhook.facts),
             answer.status_code,
-            loop.time() - start,
+            self._clock() - start,
             duplicates=duplicates,
             dead_lettered=dead_lettered,
         )

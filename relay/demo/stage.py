@@ -131,14 +131,14 @@ def _settings(bootstrap_servers: str, *, brokers: int) -> Settings:
 @asynccontextmanager
 async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
     """Run a relay, and give it once it is ready. `quiet` hides its warnings until then."""
-    log_at("error" if quiet else "warning")
+    _log("error" if quiet else "warning")
     relay = _listening(settings)
     try:
         await relay.start()
         if not await relay.ready(_READY_WITHIN_S):
             message = f"The relay was not ready within {_READY_WITHIN_S:.0f} s: look at its log above, and at Kafka."
             raise DemoError(message)
-        log_at("error")  # the dead letters of a demo are wanted, and shown
+        _log("error")  # the dead letters of a demo are wanted, and shown
         url = f"http://{HOST}:{relay.webhook_port}/webhooks/sofy"
         secret, token = settings.sofy.secrets[0], settings.sofy.accounts[0].tokens[0].get_secret_value()
         yield Stage(
@@ -150,10 +150,11 @@ async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
             embedded=quiet,
         )
     finally:
+        _log("error")  # that a relay which is told to stop is no longer ready is no news
         await relay.stop()
 
 
-def log_at(level: str) -> None:
+def _log(level: str) -> None:
     """Let the relay log on stderr, from `level` on."""
     configure(level, "console" if sys.stderr.isatty() else "json", sys.stderr)
 

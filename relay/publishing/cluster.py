@@ -85,6 +85,14 @@ async def apply_changes(connection: KafkaConnection, changes: Sequence[Change]) 
     admin = AIOKafkaAdminClient(bootstrap_servers=list(connection.bootstrap_servers), **options)
     try:
         await admin.start()
+        cluster = await admin.describe_cluster()
+        # aiokafka takes the controller for granted.
+        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+            message = (
+                f"The cluster at {connection.servers} names no controller, so no topic can be changed: try again "
+                "once one is elected (the embedded broker never has one)."
+            )
+            raise ChangeRefusedError(message)
         for change in changes:
             if not isinstance(change, Impossible):
                 await _apply(admin, change)

@@ -114,6 +114,15 @@ async def test_an_impossible_change_is_left_out(kafka: Kafka) -> None:
     assert await applied(connection_to(kafka.bootstrap_servers), [Impossible("topic", "cannot be")]) == []
 
 
+async def test_a_cluster_without_a_controller_refuses_changes_in_a_sentence(embedded: EmbeddedBroker) -> None:
+    connection = connection_to(embedded.bootstrap_servers)
+
+    with pytest.raises(ChangeRefusedError, match="names no controller"):
+        await applied(connection, [Create(spec("never-made"))])
+
+    assert "never-made" not in (await read_cluster(connection)).topics
+
+
 async def test_nobody_listening_is_told_with_server_setting_and_cause() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

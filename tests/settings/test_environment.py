@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.environment import KNOWN, Loaded, SettingsError, effective, load
+from relay.settings.environment import KNOWN, Loaded, SettingsError, effective, load
 
 BROKER = {"RELAY_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092"}
 PLANTED = "pl4nted-s3cret-value"

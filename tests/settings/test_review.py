@@ -2,9 +2,9 @@
 
 import pytest
 
-from relay.environment import load
+from relay.cli.review import Remark, review
 from relay.publishing.topics import Level
-from relay.settings_review import Remark, review
+from relay.settings.environment import load
 
 BROKER = {"RELAY_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092"}
 TOKEN = "a-long-random-token"

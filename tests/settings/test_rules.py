@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.environment import SettingsError, load
+from relay.settings.environment import SettingsError, load
 
 BROKER = {"RELAY_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092"}
 LOGIN = {"RELAY_KAFKA__SASL_USERNAME": "relay", "RELAY_KAFKA__SASL_PASSWORD": "secret"}

@@ -5,8 +5,8 @@ import os
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from relay.environment import KNOWN
 from relay.settings import Account, KafkaSettings, Settings, SofySettings
+from relay.settings.environment import KNOWN
 
 KAFKA = KafkaSettings(bootstrap_servers=("localhost:9092",))
 

@@ -1,6 +1,6 @@
 """The types that settings have: how a text becomes a value, and what each accepts.
 
-Every refusal has a type and no words: `relay.environment` says it by place and type alone, because
+Every refusal has a type and no words: `relay.settings.environment` says it by place and type alone, because
 the value may be a secret.
 """
 

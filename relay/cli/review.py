@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from relay.environment import Loaded
 from relay.publishing.topics import Level
 from relay.settings import Account, Settings
-from relay.settings_rules import unauthenticated
+from relay.settings.environment import Loaded
+from relay.settings.rules import unauthenticated
 
 SHORT_SECRET: Final = 16
 """Characters below which a token or key is called short: 16 random ones cannot be guessed."""

@@ -1,8 +1,8 @@
 """Every setting of the relay, typed, with its unit, its default and the default's reason.
 
-The models know nothing of the environment: `relay.environment.load` reads that, reports what is wrong,
+The models know nothing of the environment: `relay.settings.environment.load` reads that, reports what is wrong,
 and is the way for anything a person set. Built by hand (tests, the demo), a `Settings` reads no
-environment and no file, but rules between settings (`relay.settings_rules`) are not applied.
+environment and no file, but rules between settings (`relay.settings.rules`) are not applied.
 """
 
 from typing import Annotated, Final
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from relay.setting_types import (
+from relay.settings.types import (
     MIB,
     AccountName,
     AnswerTime,

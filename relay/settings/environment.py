@@ -19,9 +19,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from relay.setting_types import Wants
 from relay.settings import Account, Settings
-from relay.settings_rules import broken_rules, unauthenticated
+from relay.settings.rules import broken_rules, unauthenticated
+from relay.settings.types import Wants
 
 PREFIX: Final = "RELAY_"
 FILE_SUFFIX: Final = "_FILE"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from relay.setting_types import MIB
 from relay.settings import DEFAULT_ACCOUNT, Settings
+from relay.settings.types import MIB
 
 PRODUCER_LIMIT: Final = 2 * MIB
 """Bytes of the largest record that the producer takes."""
