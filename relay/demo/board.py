@@ -23,10 +23,10 @@ class Event:
 
     timestamp_ms: int
     what: str
-    """The event's status, or the dead letter's reason."""
+    """The event's status, or `dead letter`."""
     is_dead_letter: bool
     why: str
-    """The provider's reason, or the dead letter's detail."""
+    """The provider's reason, or why it is a dead letter."""
     sms_id: str
     place: str
     """`partition@offset`."""
@@ -133,7 +133,14 @@ def _event(found: Found) -> Event:
     place = f"{found.partition}@{found.offset}"
     if found.destination is Destination.DEAD_LETTER:
         reason, detail = headers.get("relay-reason", "?"), headers.get("relay-detail", "")
-        return Event(found.timestamp_ms, reason, True, detail, "", place)  # noqa: FBT003 - a field of the record
+        return Event(
+            timestamp_ms=found.timestamp_ms,
+            what="dead letter",
+            is_dead_letter=True,
+            why=f"{reason}: {detail}",
+            sms_id="-" if found.key is None else found.key.decode(errors="replace"),
+            place=place,
+        )
     value = _object(found.value)
     why = value.get("reason")
     return Event(

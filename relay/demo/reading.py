@@ -34,6 +34,7 @@ class Found:
     partition: int
     offset: int
     timestamp_ms: int
+    key: bytes | None
     value: bytes
     """Empty for a record without a value: the relay writes none to these topics."""
     headers: Mapping[str, bytes]
@@ -140,6 +141,7 @@ class TopicsReader:
                         partition=partition.partition,
                         offset=record.offset,
                         timestamp_ms=record.timestamp,
+                        key=record.key,
                         value=record.value or b"",
                         headers={name: value or b"" for name, value in record.headers},
                     )

@@ -17,6 +17,11 @@ _LOOK_EVERY_S: Final = 0.25
 _LINE_EVERY_S: Final = 2.0
 
 
+def log_at(level: str) -> None:
+    """Let the relay log to what stderr is at present, from `level` on."""
+    configure(level, "console" if sys.stderr.isatty() else "json", sys.stderr)
+
+
 class Screen(Protocol):
     """Shows one run."""
 
@@ -55,7 +60,7 @@ class LiveScreen:
             vertical_overflow="crop",
         )
         with live:
-            configure("warning", "console" if sys.stderr.isatty() else "json", sys.stderr)
+            log_at("error")  # anew: sys.stderr is another one now
 
             async def look() -> None:
                 nonlocal picture
@@ -70,7 +75,7 @@ class LiveScreen:
             finally:
                 await _ended(looking)
                 picture = Picture(guide, board.snapshot(), limit_s)
-        configure("warning", "console" if sys.stderr.isatty() else "json", sys.stderr)
+        log_at("error")
 
 
 class PlainScreen:

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from pydantic import SecretStr, ValidationError
 from relay.app import Relay
 from relay.demo.broker import EmbeddedBroker, EmbeddedBrokerError
 from relay.demo.lives import V1_ACCOUNT
+from relay.demo.screen import log_at
 from relay.demo.sofy import Door
 from relay.events.record import Destination
 from relay.http.servers import ListenError
 from relay.kafka_settings import connection, destinations, topic_specs
-from relay.observability.logs import configure
 from relay.publishing.cluster import ChangeRefusedError, ClusterUnreachableError, apply_changes, read_cluster
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.plan import Create, plan
@@ -131,14 +130,14 @@ def _settings(bootstrap_servers: str, *, brokers: int) -> Settings:
 @asynccontextmanager
 async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
     """Run a relay, and give it once it is ready. `quiet` hides its warnings until then."""
-    _log("error" if quiet else "warning")
+    log_at("error" if quiet else "warning")
     relay = _listening(settings)
     try:
         await relay.start()
         if not await relay.ready(_READY_WITHIN_S):
             message = f"The relay was not ready within {_READY_WITHIN_S:.0f} s: look at its log above, and at Kafka."
             raise DemoError(message)
-        _log("error")  # the dead letters of a demo are wanted, and shown
+        log_at("error")  # the dead letters of a demo are wanted and shown, and its end is no news
         url = f"http://{HOST}:{relay.webhook_port}/webhooks/sofy"
         secret, token = settings.sofy.secrets[0], settings.sofy.accounts[0].tokens[0].get_secret_value()
         yield Stage(
@@ -150,13 +149,7 @@ async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
             embedded=quiet,
         )
     finally:
-        _log("error")  # that a relay which is told to stop is no longer ready is no news
         await relay.stop()
-
-
-def _log(level: str) -> None:
-    """Let the relay log on stderr, from `level` on."""
-    configure(level, "console" if sys.stderr.isatty() else "json", sys.stderr)
 
 
 def _listening(settings: Settings) -> Relay:

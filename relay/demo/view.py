@@ -93,7 +93,7 @@ class Picture:
         return [
             _rate(now.items_per_s, "items/s"),
             _count(now.items, "items"),
-            _count(now.posts, "webhooks, replays too"),
+            _count(now.posts, "webhook posts"),
             _count(sum(now.answers.values()) - _good(now), "not answered 2xx", "red"),
         ]
 
@@ -116,7 +116,7 @@ class Picture:
             _rate(now.records_per_s, "records/s"),
             _count(now.records.get(Destination.STATUS, 0), "status events"),
             _count(now.records.get(Destination.DEAD_LETTER, 0), "dead letters", _DEAD_LETTER_STYLE),
-            Text("read back from the topics", "dim"),
+            Text("read from its topics", "dim"),
         ]
 
 
@@ -194,7 +194,7 @@ def _event_line(event: Event) -> Text:
         (f"{moment:%H:%M:%S} ", "dim"),
         (f"{text(event.what):<11} ", style),
         (f"{text(event.place):<8} ", "dim"),
-        f"{text(event.sms_id)[:10]} ",
+        f"{text(event.sms_id)[:10]:<10} ",
         (text(event.why), "dim"),
     )
 

@@ -257,9 +257,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.leaving:
             return
-        if self.pipeline:
-            self.flow.pause_reading()  # uvicorn reads on after every answer; a sender of nothing but heads would win
-        elif self.cycle.response_complete:
+        if self.cycle.response_complete and not self.pipeline:
             if self._owed is not None:
                 self._refuse(self._owed)
             elif self._phase is _Phase.BODY:

@@ -1,5 +1,6 @@
 """The public port as the tests see it: a real server on a free port, with fakes behind it."""
 
+import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
@@ -31,6 +32,7 @@ class Edge:
     handler: FakeHandler = field(default_factory=FakeHandler)
     observer: FakeObserver = field(default_factory=FakeObserver)
     draining: bool = False
+    listener: socket.socket = field(init=False)
     server: HttpServer = field(init=False)
     webhook: Webhook = field(init=False)
     ids: int = 0
@@ -43,9 +45,10 @@ class Edge:
             WebhookBounds(bounds.base_path, bounds.max_body_bytes, bounds.answer_within_s),
             Sources(lambda: NOW, self._next_id, Random(4), lambda: self.draining),  # noqa: S311 - jitter, no secret
         )
+        self.listener = listen("127.0.0.1", 0, setting="RELAY_HTTP")
         self.server = HttpServer(
             self.webhook,
-            listen("127.0.0.1", 0, setting="RELAY_HTTP"),
+            self.listener,
             ConnectionBounds(bounds.answer_within_s, bounds.keep_alive_s),
             self.webhook.refuse_unheard,
         )

@@ -1,13 +1,14 @@
 """Over TCP: how much, and for how long, the relay listens."""
 
 import asyncio
+import socket
 
 import pytest
 
 from relay.http.arrival import answer_by
 from relay.pipeline import Refused
 from relay.reasons import Reason
-from tests.http.client import Connection, chunked, connect, post, request
+from tests.http.client import PATIENCE_S, Connection, chunked, connect, post, request
 from tests.http.conftest import ServeEdge
 from tests.http.edge import Edge
 from tests.http.fakes import Ended
@@ -291,12 +292,22 @@ async def test_line_breaks_between_requests_are_no_request_and_do_not_keep_a_con
 
 async def test_a_client_that_takes_no_answers_is_dropped(serve: ServeEdge) -> None:
     edge = await serve(answer_within_s=0.3)
-    probes = request(b"GET", b"/nowhere") * 1000
+    edge.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # those that it accepts inherit it
 
-    async with connect(edge.port) as connection:
-        await pour(connection, probes, 1_000_000_000)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(0)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", edge.port))
+        asked = 0
+        async with asyncio.timeout(PATIENCE_S):
+            while asked == 0 or edge.server.connections:
+                await loop.sock_sendall(client, request(b"GET", b"/nowhere"))
+                asked += 1
+                await edge.observer.wait_for_ended(asked)  # one at a time, or they would count as pipelined
 
-        assert edge.server.connections == 0
+    assert edge.observer.reasons == ["unknown_path"] * asked
+    assert edge.server.connections == 0
 
 
 async def test_overload_is_refused_at_once(edge: Edge) -> None:
