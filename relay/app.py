@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -81,7 +81,7 @@ class Relay:
             connection=connection(settings),
             publisher=publisher,
             topics=[spec for spec in topic_specs(settings) if spec.name in topics.values()],
-            observer=_KafkaReports(self._health, self._verified),
+            observer=_KafkaReports(self._health, self._verified, self._instruments, topics),
         )
 
         window = MemoryWindow(
@@ -174,13 +174,20 @@ class Relay:
 class _KafkaReports:
     """Joins what the supervisor sees to readiness and log."""
 
-    def __init__(self, health: Health, verified: asyncio.Event) -> None:
+    def __init__(
+        self, health: Health, verified: asyncio.Event, instruments: Instruments, topics: Mapping[Destination, str]
+    ) -> None:
         self._health = health
         self._verified = verified
+        self._instruments = instruments
+        self._topics = topics
 
-    def kafka_verified(self, findings: Sequence[Finding]) -> None:
+    def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
         for finding in findings:
-            _log.warning("topic is not as the settings ask", detail=finding.says)
+            _log.warning("look at the topic", check=finding.check, detail=finding.says)
+        for destination, topic in self._topics.items():
+            if topic in min_insync_replicas:
+                self._instruments.min_insync_replicas(destination.value, min_insync_replicas[topic])
         self._health.mark_verified()
         self._verified.set()
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer.main
@@ -29,6 +29,7 @@ from relay.sofy.statuses import interpret
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+CONFIGURATION = ROOT / "docs/configuration.md"
 SERVERS = "RELAY_KAFKA__BOOTSTRAP_SERVERS"
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -70,12 +71,12 @@ def value_of(settings: Settings, name: str) -> object:
 
 
 def test_the_configuration_names_every_setting_once_and_in_order() -> None:
-    names = [code(row[0]) for row in rows((ROOT / "docs/configuration.md").read_text())]
+    names = [code(row[0]) for row in rows(CONFIGURATION.read_text())]
 
     assert names == list(KNOWN)
 
 
-@pytest.mark.parametrize("document", [README, ROOT / "docs/configuration.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, CONFIGURATION], ids=lambda path: path.name)
 def test_a_documented_default_is_the_real_one(document: Path) -> None:
     minimum = {SERVERS: "localhost:9092"}
     defaults = load(minimum).settings
@@ -89,6 +90,23 @@ def test_a_documented_default_is_the_real_one(document: Path) -> None:
         else:
             said = load({**minimum, name: code(default)}).settings
             assert value_of(said, name) == value_of(defaults, name), name
+
+
+def words_of(name: str) -> set[str]:
+    """The words that a setting can be, where it is one of a few."""
+    group = Settings.model_fields[KNOWN[name].group].annotation
+    annotation = getattr(group, "model_fields", {})[KNOWN[name].field].annotation
+    options = [annotation, *get_args(annotation)]
+    options += [inner for option in options[1:] for inner in get_args(option)]  # what is annotated, in an optional
+    literals = [option for option in options if get_origin(option) is Literal]
+    return {word for literal in literals for word in get_args(literal)}
+
+
+def test_the_configuration_has_every_word_that_a_setting_can_be() -> None:
+    table = {code(row[0]): set(re.findall(r"`([^`]+)`", " ".join(row[1:]))) for row in rows(CONFIGURATION.read_text())}
+
+    for name, said in table.items():
+        assert words_of(name) <= said, name
 
 
 @every_document

@@ -124,7 +124,9 @@ class TopicsReader:
         """Leave, in 3 s at most."""
         stopping = asyncio.ensure_future(self._consumer.stop())
         await asyncio.wait({stopping}, timeout=_STOP_LIMIT_S)
-        if stopping.done():
+        if not stopping.done():
+            stopping.cancel()
+        elif not stopping.cancelled():  # with the broker away, aiokafka cancels it from within
             stopping.exception()  # looked at, so that asyncio does not report it: nothing is left to do about it
 
     async def _read(self, timeout_ms: int) -> None:

@@ -55,14 +55,17 @@ class Result:
 
 
 def run(order: Order, screen: Screen) -> Result:
-    """Run a demo to its end, which `order.seconds`, SIGINT or SIGTERM begins; a second signal ends it at once.
+    """Run a demo to its end, which `order.seconds`, SIGINT or SIGTERM begins; a second signal skips the ledger.
 
     Raises:
         relay.demo.stage.DemoError: it could not begin.
-        KeyboardInterrupt: a second SIGINT.
+        KeyboardInterrupt: a second signal.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(order, screen))
+        try:
+            return runner.run(_run(order, screen))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 async def _run(order: Order, screen: Screen) -> Result:
@@ -74,23 +77,21 @@ async def _run(order: Order, screen: Screen) -> Result:
 
 @contextmanager
 def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM set `stop`; the next one has its usual effect."""
-    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    """Let the first SIGINT or SIGTERM set `stop`, and the next one cancel the present task."""
+    loop, task, numbers = asyncio.get_running_loop(), asyncio.current_task(), (signal.SIGINT, signal.SIGTERM)
 
-    def restore() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    def stop_once() -> None:
+    def signalled() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
         stop.set()
-        restore()
 
     for number in numbers:
-        loop.add_signal_handler(number, stop_once)
+        loop.add_signal_handler(number, signalled)
     try:
         yield
     finally:
-        restore()
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 class _Run:
@@ -124,7 +125,7 @@ class _Run:
         """Let Sofy send until it is time to stop, and read along; then bring both to their end."""
         epoch = datetime.now(UTC)
         lives = Lives(seed=random.SystemRandom().getrandbits(64), rate=self._order.rate, epoch=epoch)
-        read_enough = asyncio.Event()
+        enough, read_enough = asyncio.Event(), asyncio.Event()
         async with client() as http:
             sofy = SmallSofy(
                 lives,
@@ -136,9 +137,9 @@ class _Run:
                 unix_time=time.time,
             )
             reading = asyncio.create_task(reader.follow(read_enough))
-            sending = asyncio.create_task(sofy.send(self._stop))
+            sending = asyncio.create_task(sofy.send(enough))
             await self._until_it_ends(reading, sending)
-            self._stop.set()
+            enough.set()
             await sending
             self._board.phase = "waiting for the last answers"
             await sofy.finish(_ANSWERS_WITHIN_S)

@@ -25,6 +25,9 @@ _STYLES: Final = {"pending": "cyan", "sent": "cyan", "delivered": "green", "unkn
 _FAILED_STYLE: Final = "red"
 _DEAD_LETTER_STYLE: Final = "magenta"
 _SLOW_S: Final = 1.0
+_SMS_ID: Final = 10
+_ROOMY: Final = 100
+"""Columns from which on there is room for a record's partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Picture:
             ),
             _side_by_side(
                 _box("statuses", _status_lines(self.now.statuses, rows - 2, left - 4), rows),
-                _box("last records", _event_lines(self.now.events, rows - 2), rows),
+                _box("last records", _event_lines(self.now.events, rows - 2, placed=width >= _ROOMY), rows),
                 widths=(left, width - left),
             ),
         )
@@ -137,7 +140,7 @@ def ledger_table(ledger: Ledger) -> Group:
         ("received", ledger.received, "of these, answered 2xx"),
         ("published", ledger.published, "distinct events on the status topic"),
         ("duplicates", ledger.duplicates, "items received again, not published again"),
-        ("dead_lettered", ledger.dead_lettered, "distinct unreadable bodies and items on the dead-letter topic"),
+        ("dead_lettered", ledger.dead_lettered, "unreadable bodies and items, on the dead-letter topic"),
         ("lost", ledger.lost, "answered 2xx, but on no topic"),
     ]
     optional = [
@@ -149,14 +152,14 @@ def ledger_table(ledger: Ledger) -> Group:
         ),
         ("foreign_records", ledger.foreign_records, "records that this Sofy did not cause"),
     ]
-    table = Table(box=box.SIMPLE_HEAD, title="Ledger, read back from Kafka", title_style="bold", title_justify="left")
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_column("")
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
     for name, count, meaning in [*rows, *(row for row in optional if row[1])]:
         style = _FAILED_STYLE if name == "lost" and count else ""
         table.add_row(Text(name, f"bold {style}"), Text(f"{count:,}", style), Text(meaning, "dim"))
-    return Group(table, _verdict(ledger))
+    return Group(Text("\nLedger, read back from Kafka\n", "bold"), table, Text(), _verdict(ledger))
 
 
 def _verdict(ledger: Ledger) -> Text:
@@ -183,18 +186,19 @@ def _status_lines(statuses: Mapping[str, int], rows: int, width: int) -> list[Te
     ]
 
 
-def _event_lines(events: Sequence[Event], rows: int) -> list[Text]:
-    return [_event_line(event) for event in events[:rows]]
+def _event_lines(events: Sequence[Event], rows: int, *, placed: bool) -> list[Text]:
+    return [_event_line(event, placed=placed) for event in events[:rows]]
 
 
-def _event_line(event: Event) -> Text:
+def _event_line(event: Event, *, placed: bool) -> Text:
+    """Give when, what, of which SMS and why; with `placed` also where on the topic."""
     moment = datetime.fromtimestamp(event.timestamp_ms / 1000, UTC)
     style = _DEAD_LETTER_STYLE if event.is_dead_letter else _style(event.what)
     return Text.assemble(
         (f"{moment:%H:%M:%S} ", "dim"),
         (f"{text(event.what):<11} ", style),
-        (f"{text(event.place):<8} ", "dim"),
-        f"{text(event.sms_id)[:10]:<10} ",
+        (f"{text(event.place):<8} " if placed else "", "dim"),
+        f"{text(event.sms_id)[:_SMS_ID]:<{_SMS_ID}} ",
         (text(event.why), "dim"),
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -23,8 +23,11 @@ _log = logging.getLogger(__name__)
 class SupervisorObserver(Protocol):
     """What the supervisor reports, each change once; `app.py` joins it to readiness and log. Calls must not block."""
 
-    def kafka_verified(self, findings: Sequence[Finding]) -> None:
-        """A broker answers, the topics exist, a producer runs. `findings` are what is short of the settings."""
+    def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
+        """A broker answers, the topics exist, a producer runs.
+
+        `findings` are what is short of the settings; `min_insync_replicas` is by topic, where it could be read.
+        """
 
     def kafka_not_ready(self, reason: Reason, detail: str) -> None:
         """Nothing is published, for `reason`; `detail` is one sentence that says what to look at."""
@@ -150,7 +153,8 @@ class Supervisor:
         self._retire(self._publisher.use(producer))
         self._reported = None
         findings = [finding for topic in self._topics for finding in compare(topic, listing.topics[topic.name])]
-        self._observer.kafka_verified([finding for finding in findings if finding.level is not Level.OK])
+        short = [finding for finding in findings if finding.level is not Level.OK]
+        self._observer.kafka_verified(short, _min_insync_replicas(listing, self._topics))
 
     def _not_ready(self, reason: Reason, detail: str) -> None:
         self._retire(self._publisher.lose(reason))
@@ -181,3 +185,9 @@ def _missing_says(missing: Sequence[str], connection: KafkaConnection) -> str:
         f"{what} {names} missing at {connection.servers}, or hidden from our user: "
         "create with `relay topics apply`, or grant Write."
     )
+
+
+def _min_insync_replicas(listing: Listing, topics: Sequence[TopicSpec]) -> dict[str, int]:
+    setting = "min.insync.replicas"
+    configs = {topic.name: listing.topics[topic.name].configs or {} for topic in topics}
+    return {name: int(found[setting]) for name, found in configs.items() if setting in found}

@@ -105,7 +105,9 @@ async def _stop(broker: KafkaBroker) -> None:
     # A broker that does not answer must not hold the terminal; the process ends anyway.
     stopping = asyncio.ensure_future(broker.stop())
     await asyncio.wait({stopping}, timeout=_STOP_LIMIT_S)
-    if stopping.done():
+    stopping.cancel()
+    await asyncio.wait({stopping}, timeout=_STOP_LIMIT_S)
+    if stopping.done() and not stopping.cancelled():  # without a broker, aiokafka's stop ends as cancelled
         stopping.exception()  # looked at, so that asyncio does not report it: nobody can do anything about it
 
 

@@ -172,6 +172,16 @@ async def test_a_broker_killed_and_restarted_loses_nothing_that_was_answered_200
         assert acknowledged <= stored
 
 
+async def test_it_shows_how_many_replicas_an_acknowledgement_rests_on(fragile: Cluster) -> None:
+    async with RelayProcess(fragile.bootstrap_servers, fragile.topics) as relay:
+        await relay.ready()
+
+        metrics = await relay.metrics()
+
+        for topic in fragile.topics.values():
+            assert f'sofy_relay_topic_min_insync_replicas{{topic="{topic}"}} 1.0' in metrics
+
+
 async def test_a_port_in_use_is_one_sentence_and_status_2(fragile: Cluster) -> None:
     (port,) = free_ports(1)
     taken = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)

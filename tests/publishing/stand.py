@@ -40,11 +40,13 @@ class SupervisorLog:
         self.reports: list[Reason | Failure | str] = []
         self.details: list[str] = []
         self.findings: list[Finding] = []
+        self.min_insync_replicas: dict[str, int] = {}
         self._changed = asyncio.Condition()
         self._notifying: set[asyncio.Task[None]] = set()
 
-    def kafka_verified(self, findings: Sequence[Finding]) -> None:
+    def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
         self.findings = list(findings)
+        self.min_insync_replicas = dict(min_insync_replicas)
         self._report("verified")
 
     def kafka_not_ready(self, reason: Reason, detail: str) -> None:
