@@ -4,11 +4,11 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
@@ -94,6 +94,17 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+@asynccontextmanager
+async def _cancelled_at_last(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Run `work` beside the block; with the block it ends too, so that a second signal leaves nothing behind."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
 class _Run:
     """One run on a stage."""
 
@@ -136,16 +147,19 @@ class _Run:
                 clock=time.perf_counter,
                 unix_time=time.time,
             )
-            reading = asyncio.create_task(reader.follow(read_enough))
-            sending = asyncio.create_task(sofy.send(enough))
-            await self._until_it_ends(reading, sending)
-            enough.set()
-            await sending
-            self._board.phase = "waiting for the last answers"
-            await sofy.finish(_ANSWERS_WITHIN_S)
-        self._board.phase = "reading the topics to their end"
-        read_enough.set()
-        await reading
+            async with _cancelled_at_last(reader.follow(read_enough)) as reading:
+                try:
+                    async with _cancelled_at_last(sofy.send(enough)) as sending:
+                        await self._until_it_ends(reading, sending)
+                        enough.set()
+                        await sending
+                    self._board.phase = "waiting for the last answers"
+                    await sofy.finish(_ANSWERS_WITHIN_S)
+                finally:
+                    await sofy.finish(0)
+                self._board.phase = "reading the topics to their end"
+                read_enough.set()
+                await reading
         await reader.finish(_READ_WITHIN_S)
         self._board.phase = "done"
 
