@@ -1,6 +1,7 @@
 """A real Apache Kafka broker as a child process: one combined KRaft node, or one of several."""
 
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -209,8 +210,12 @@ class RealBroker:
         self._reap()
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open, nobody answers."""
+        """Freeze it (SIGSTOP): connections stay open, nobody answers once this returns."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            # The signal is asynchronous: on a busy machine some threads would go on answering for a while.
+            # WNOWAIT leaves an end, should it have ended, for whoever reaps it.
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it run on after `pause` (SIGCONT)."""
