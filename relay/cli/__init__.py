@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relay import __version__
-from relay.cli import check, demo, schemas, serve, tail, topics
+from relay.cli import check, demo, schemas, serve, simulate, tail, topics
 
 app = typer.Typer(
     name="relay",
@@ -41,6 +41,7 @@ def _relay(
 app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.command("simulate", epilog=simulate.EXAMPLE)(simulate.simulate)
 app.command("tail", epilog=tail.EXAMPLE)(tail.tail)
 app.add_typer(topics.app, name="topics", epilog=topics.EXAMPLE)
 app.add_typer(schemas.app, name="schemas", epilog=schemas.EXAMPLE)

@@ -33,7 +33,7 @@ def demo(
         bool, typer.Option("--json", help="Print the ledger as one JSON object, the last line of stdout.")
     ] = False,
 ) -> None:
-    """See the relay work: an embedded Kafka, the relay, and a small Sofy that sends invented SMS statuses.
+    """See the relay work: an embedded Kafka, the relay, and a simulated Sofy that sends invented SMS statuses.
 
     Ctrl-C or --seconds ends it with the ledger, read back from Kafka. Exit 1 if anything was lost.
     """
@@ -41,7 +41,7 @@ def demo(
         from relay.demo.run import Order
         from relay.demo.stage import DemoError
     except ImportError as error:
-        if error.name not in {"httpx", "confluent_kafka"}:
+        if error.name != "confluent_kafka":
             raise
         fail("The demo needs more than the relay does: install sofy-relay[demo].", WRONG_SETTINGS)
     try:

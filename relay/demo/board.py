@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from relay.demo.reading import Found
-from relay.demo.sofy import Attempt
 from relay.events.record import Destination
+from relay.simulator.attempts import Attempt
+from relay.simulator.progress import quantile
 
 WINDOW_S: Final = 10.0
 """Seconds that rates and latencies look back."""
@@ -77,13 +78,15 @@ class Board:
 
     def attempted(self, attempt: Attempt) -> None:
         """Sofy's attempt has ended."""
+        items = len(attempt.webhook.facts)
+        duplicates, dead_lettered = _counts(attempt.answer)
         self._posts += 1
-        self._items += attempt.items
-        self._duplicates += attempt.duplicates
-        self._dead_lettered += attempt.dead_lettered
+        self._items += items
+        self._duplicates += duplicates
+        self._dead_lettered += dead_lettered
         self._answers[_NO_ANSWER if attempt.status is None else str(attempt.status)] += 1
         latency = None if attempt.status is None else attempt.seconds
-        self._attempts.append((self._clock(), attempt.items, latency))
+        self._attempts.append((self._clock(), items, latency))
 
     def read(self, found: Found) -> None:
         """A record was read from Kafka."""
@@ -120,12 +123,13 @@ class Board:
         )
 
 
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """Give the smallest of `ordered` (ascending) that at least `share` of them do not exceed; None of none."""
-    if not ordered:
-        return None
-    # In per mille, exact: 0.99 * 100 is a little more than 99 to a float.
-    return ordered[max(0, -(-round(share * 1000) * len(ordered) // 1000) - 1)]
+def _counts(answer: bytes) -> tuple[int, int]:
+    """Give the duplicates and dead letters that the relay's answer speaks of: for the eye only."""
+    try:
+        counts = json.loads(answer)
+        return int(counts["duplicates"]), int(counts["dead_lettered"])
+    except (ValueError, TypeError, KeyError):
+        return 0, 0
 
 
 def _event(found: Found) -> Event:

@@ -9,6 +9,8 @@ import json
 from hashlib import blake2b
 from typing import Final, NewType
 
+from relay.simulator import payloads
+
 Fact = NewType("Fact", bytes)
 """The digest of one distinct fact; equal for a replay, different for anything else. 16 bytes: there may be millions."""
 
@@ -18,6 +20,15 @@ _SIZE: Final = 16
 def status_fact(*, account: str, sms_id: str, status: str, reason: str, time: str) -> Fact:
     """Give the fact that an item states: all five in the provider's own words, `time` its `updatedAt`."""
     return _digest("status", account, sms_id, status, reason, time)
+
+
+def fact_of(account: str, said: payloads.Fact) -> Fact:
+    """Give the fact that an item of a webhook of the relay's `account` states."""
+    if isinstance(said, payloads.UnreadableFact):
+        return letter_fact(account, said.payload)
+    return status_fact(
+        account=account, sms_id=said.sms_id, status=said.status, reason=said.reason, time=said.updated_at
+    )
 
 
 def letter_fact(account: str, payload: bytes) -> Fact:

@@ -2,27 +2,28 @@
 
 import asyncio
 import random
-import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
 from relay.demo.board import Board
 from relay.demo.facts import fact_of_status_record, letter_fact
 from relay.demo.ledger import Books, Ledger
-from relay.demo.lives import Lives
 from relay.demo.reading import Found, ReadingError, TopicsReader
 from relay.demo.screen import Screen
-from relay.demo.sofy import SmallSofy, client
 from relay.demo.stage import Stage, stage
 from relay.demo.view import Guide
+from relay.demo.ways import ITEMS_PER_SMS, demo_ways
+from relay.demo.witness import Witness
 from relay.events.record import Destination
+from relay.simulator.poster import Poster
+from relay.simulator.sofy import Sofy
+from relay.simulator.stopping import run_until, stopping_on_signals
 
+CONNECTIONS: Final = 32
+"""Posts at the same time, each on a connection that is kept."""
 _ANSWERS_WITHIN_S: Final = 8.0
 """How long outstanding webhooks and their replays may take at the end."""
 _READ_WITHIN_S: Final = 15.0
@@ -70,39 +71,9 @@ def run(order: Order, screen: Screen) -> Result:
 
 async def _run(order: Order, screen: Screen) -> Result:
     stop = asyncio.Event()
-    with _signals(stop):
+    with stopping_on_signals(stop):
         async with stage(order.kafka, screen.say) as set_up:
             return await _Run(order, screen, set_up, stop).play()
-
-
-@contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM set `stop`, and the next one cancel the present task."""
-    loop, task, numbers = asyncio.get_running_loop(), asyncio.current_task(), (signal.SIGINT, signal.SIGTERM)
-
-    def signalled() -> None:
-        if stop.is_set() and task is not None:
-            task.cancel()
-        stop.set()
-
-    for number in numbers:
-        loop.add_signal_handler(number, signalled)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-
-@asynccontextmanager
-async def _cancelled_at_last(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Run `work` beside the block; with the block it ends too, so that a second signal leaves nothing behind."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 class _Run:
@@ -134,34 +105,37 @@ class _Run:
 
     async def _traffic(self, reader: TopicsReader) -> None:
         """Let Sofy send until it is time to stop, and read along; then bring both to their end."""
-        epoch = datetime.now(UTC)
-        lives = Lives(seed=random.SystemRandom().getrandbits(64), rate=self._order.rate, epoch=epoch)
         enough, read_enough = asyncio.Event(), asyncio.Event()
-        async with client() as http:
-            sofy = SmallSofy(
-                lives,
-                self._stage.door,
-                http,
-                books=self._books,
-                watcher=self._board,
-                clock=time.perf_counter,
-                unix_time=time.time,
-            )
-            async with _cancelled_at_last(reader.follow(read_enough)) as reading:
-                try:
-                    async with _cancelled_at_last(sofy.send(enough)) as sending:
-                        await self._until_it_ends(reading, sending)
-                        enough.set()
-                        await sending
-                    self._board.phase = "waiting for the last answers"
-                    await sofy.finish(_ANSWERS_WITHIN_S)
-                finally:
-                    await sofy.finish(0)
-                self._board.phase = "reading the topics to their end"
-                read_enough.set()
-                await reading
-        await reader.finish(_READ_WITHIN_S)
+        reading = asyncio.create_task(reader.follow(read_enough))
+        sending = asyncio.create_task(self._send(enough))
+        try:
+            await self._until_it_ends(reading, sending)
+            enough.set()
+            self._board.phase = "waiting for the last answers"
+            await sending
+            self._board.phase = "reading the topics to their end"
+            read_enough.set()
+            await reading
+            await reader.finish(_READ_WITHIN_S)
+        finally:
+            for task in (sending, reading):
+                task.cancel()
+            await asyncio.wait({sending, reading})
+            for task in (sending, reading):
+                if not task.cancelled():
+                    task.exception()  # looked at: the first one has been raised above
         self._board.phase = "done"
+
+    async def _send(self, enough: asyncio.Event) -> None:
+        """Invent SMS and tell the relay of them until `enough` is set; then let what was begun come to its end."""
+        ways = demo_ways(random.SystemRandom().getrandbits(64))
+        async with Poster(connections=CONNECTIONS) as poster:
+            sofy = Sofy(poster, Witness(self._books, self._board), ways, clock=time.time)
+            for registration in self._stage.registrations:
+                sofy.registrations.add(registration)
+            async with sofy.running():
+                await run_until(enough, sofy.invent_at(self._order.rate / ITEMS_PER_SMS))
+                await sofy.engine.finish(_ANSWERS_WITHIN_S)
 
     async def _until_it_ends(self, *parts: asyncio.Task[None]) -> None:
         """Wait for the time, a signal, or a part that ended, which none should."""

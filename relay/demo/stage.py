@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,9 +12,8 @@ from pydantic import SecretStr, ValidationError
 
 from relay.app import Relay
 from relay.demo.broker import EmbeddedBroker, EmbeddedBrokerError
-from relay.demo.lives import V1_ACCOUNT
 from relay.demo.screen import log_at
-from relay.demo.sofy import Door
+from relay.demo.ways import V1_ACCOUNT, demo_registrations
 from relay.events.record import Destination
 from relay.http.servers import ListenError
 from relay.kafka_settings import connection, destinations, topic_specs
@@ -22,6 +21,7 @@ from relay.publishing.cluster import ChangeRefusedError, ClusterUnreachableError
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.plan import Create, plan
 from relay.settings import Account, AdminSettings, HttpSettings, KafkaSettings, Settings, SofySettings, TopicSettings
+from relay.simulator.registrations import Registration
 
 HOST: Final = "127.0.0.1"
 _PORT, _ADMIN_PORT = 8080, 8081
@@ -41,7 +41,8 @@ class Stage:
 
     connection: KafkaConnection
     topics: Mapping[Destination, str]
-    door: Door
+    registrations: Sequence[Registration]
+    """What Sofy knows of the relay: one of each version."""
     webhook_url: str
     """Of unsigned webhooks: holds the token of this run."""
     metrics_url: str
@@ -143,7 +144,7 @@ async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
         yield Stage(
             connection=connection(settings),
             topics=destinations(settings),
-            door=Door(url, secret=secret.get_secret_value(), token=token),
+            registrations=demo_registrations(url, secret=secret.get_secret_value(), token=token),
             webhook_url=f"{url}/{token}",
             metrics_url=f"http://{HOST}:{relay.admin_port}/metrics",
             embedded=quiet,

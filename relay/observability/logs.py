@@ -125,8 +125,6 @@ def _take_over(output: logging.Handler, own_level: int, others_level: int) -> No
     access = logging.getLogger("uvicorn.access")
     access.propagate = False
     access.setLevel(_SILENT)
-    # For the same reason: httpx names the whole URL of each request that it makes.
-    logging.getLogger("httpx").setLevel(max(others_level, logging.WARNING))
 
 
 class _Output(logging.StreamHandler[TextIO]):

@@ -15,6 +15,7 @@ EVERY_COMMAND = [
     ("serve",),
     ("check",),
     ("demo",),
+    ("simulate",),
     ("tail",),
     ("topics",),
     ("topics", "show"),

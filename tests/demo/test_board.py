@@ -1,16 +1,13 @@
 """The board: rates over a window, latencies by rank, and what was read from Kafka."""
 
 import json
-from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from relay.demo.board import WINDOW_S, Board, quantile
+from relay.demo.board import WINDOW_S, Board
 from relay.demo.reading import Found
-from relay.demo.sofy import Attempt
 from relay.events.record import Destination
+from tests.demo.attempts import attempt
 
 
 class _Clock:
@@ -20,36 +17,29 @@ class _Clock:
         return self.now
 
 
-@given(st.lists(st.floats(0, 9), min_size=1, max_size=120), st.sampled_from(["0.5", "0.99", "1"]))
-def test_a_quantile_is_the_least_value_that_so_many_do_not_exceed(values: list[float], share: str) -> None:
-    ordered = sorted(values)
-    needed = Fraction(share) * len(ordered)
-
-    found = quantile(ordered, float(share))
-
-    assert found is not None
-    assert sum(value <= found for value in ordered) >= needed
-    assert sum(value < found for value in ordered) < needed
-
-
-def test_there_is_no_quantile_of_nothing() -> None:
-    assert quantile([], 0.5) is None
-
-
 def test_rates_and_latencies_look_back_over_the_window_alone() -> None:
     clock = _Clock()
     board = Board(clock)
-    board.attempted(Attempt(items=50, status=200, seconds=3.0))
+    board.attempted(attempt(items=50, status=200, seconds=3.0))
 
     clock.now += WINDOW_S + 1
-    board.attempted(Attempt(items=20, status=200, seconds=0.002, duplicates=3, dead_lettered=1))
-    board.attempted(Attempt(items=10, status=None, seconds=4.0))
+    board.attempted(attempt(items=20, status=200, seconds=0.002, answer=b'{"duplicates":3,"dead_lettered":1}'))
+    board.attempted(attempt(items=10, status=None, seconds=4.0))
     now = board.snapshot()
 
     assert now.items_per_s == pytest.approx(30 / WINDOW_S)
-    assert (now.latency_p50_s, now.latency_p99_s) == (0.002, 0.002)
+    assert now.latency_p50_s == now.latency_p99_s == pytest.approx(0.002)
     assert (now.posts, now.items, now.duplicates, now.dead_lettered) == (3, 80, 3, 1)
     assert now.answers == {"200": 2, "no answer": 1}
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b"\xff", b'{"duplicates": "many", "dead_lettered": null}'])
+def test_an_answer_without_counts_counts_nothing(answer: bytes) -> None:
+    board = Board(_Clock())
+
+    board.attempted(attempt(items=1, status=200, answer=answer))
+
+    assert (board.snapshot().duplicates, board.snapshot().dead_lettered) == (0, 0)
 
 
 def test_what_is_read_is_counted_by_status_and_listed_newest_first() -> None:

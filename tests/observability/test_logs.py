@@ -103,14 +103,6 @@ def test_the_access_log_is_off_because_a_path_may_be_a_secret(logs: Logs) -> Non
     assert not logging.getLogger("uvicorn.access").hasHandlers()
 
 
-def test_requests_of_our_own_are_not_listed_because_their_url_may_hold_a_secret(logs: Logs) -> None:
-    logs.configure("debug")
-
-    logging.getLogger("httpx").info("HTTP Request: POST http://127.0.0.1/webhooks/sofy/%s", SECRET)
-
-    assert logs.text == ""
-
-
 @pytest.mark.parametrize("own_level", [logging.NOTSET, logging.DEBUG])
 def test_aiokafkas_debug_lines_which_hold_keys_and_values_are_never_written(logs: Logs, own_level: int) -> None:
     logs.configure("debug")
