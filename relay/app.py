@@ -100,6 +100,7 @@ class Relay:
             oldest_unacknowledged_seconds=lambda: admission.oldest_unacknowledged_seconds(
                 asyncio.get_running_loop().time()
             ),
+            breaker_state=lambda: publisher.breaker_state,
             duplicate_window_entries=lambda: len(window),
         )
 

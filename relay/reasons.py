@@ -43,6 +43,7 @@ class Reason(StrEnum):
 
     DRAINING = "draining"
     OVERLOADED = "overloaded"
+    BREAKER_OPEN = "breaker_open"
     KAFKA_UNREACHABLE = "kafka_unreachable"
     TOPIC_MISSING = "topic_missing"
     ACKNOWLEDGEMENT_TIMEOUT = "acknowledgement_timeout"
@@ -108,6 +109,9 @@ MEANING: Final = MappingProxyType(
         Reason.UNEXPECTED_WEBHOOK_ID: _refused(401, "The webhookId is none of the account's WEBHOOK_IDS."),
         Reason.DRAINING: _deferred("This replica is shutting down; another one answers the replay."),
         Reason.OVERLOADED: _deferred("Too many records wait for Kafka's acknowledgement; RELAY_HTTP__MAX_IN_FLIGHT."),
+        Reason.BREAKER_OPEN: _deferred(
+            "Kafka has not acknowledged anything lately, so nothing is tried but once a second; look at the brokers."
+        ),
         Reason.KAFKA_UNREACHABLE: _deferred("No broker of RELAY_KAFKA__BOOTSTRAP_SERVERS could be reached yet."),
         Reason.TOPIC_MISSING: _deferred("A topic does not exist; create it with `relay topics apply`."),
         Reason.ACKNOWLEDGEMENT_TIMEOUT: _deferred(

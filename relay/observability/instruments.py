@@ -127,6 +127,7 @@ class Instruments:
         )
         self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
         self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
+        self._breaker_state = make.gauge(Catalogue.BREAKER_STATE)
         self._min_insync_replicas = make.gauge(Catalogue.TOPIC_MIN_INSYNC_REPLICAS)
         self._topics = dict(vocabulary.topics)
 
@@ -144,6 +145,7 @@ class Instruments:
         *,
         ready: Callable[[], bool] | None = None,
         oldest_unacknowledged_seconds: Callable[[], float] | None = None,
+        breaker_state: Callable[[], int] | None = None,
         duplicate_window_entries: Callable[[], int] | None = None,
     ) -> None:
         """Read these gauges from elsewhere at each scrape; what is not given stays as it was.
@@ -154,6 +156,8 @@ class Instruments:
             self._ready.set_function(ready)
         if oldest_unacknowledged_seconds is not None:
             self._oldest_unacknowledged.set_function(oldest_unacknowledged_seconds)
+        if breaker_state is not None:
+            self._breaker_state.set_function(breaker_state)
         if duplicate_window_entries is not None:
             self._duplicate_window_entries.set_function(duplicate_window_entries)
 

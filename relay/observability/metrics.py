@@ -233,6 +233,13 @@ class Catalogue:
         "Age of the oldest record that waits for Kafka's acknowledgement; 0 if none waits.",
         "Above a few seconds Kafka does not acknowledge: look at the brokers.",
     )
+    BREAKER_STATE = _gauge(
+        "sofy_relay_breaker_state",
+        "",
+        "state",
+        "Whether webhooks pass: 0 closed, 1 half-open (the next one may try), 2 open (refused in milliseconds).",
+        "2 means that Kafka acknowledges nothing: look at the brokers; it closes by itself.",
+    )
     TOPIC_MIN_INSYNC_REPLICAS = _gauge(
         "sofy_relay_topic_min_insync_replicas",
         "topic",

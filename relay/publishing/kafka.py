@@ -10,11 +10,22 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
+from relay.publishing.breaker import Breaker, BreakerState
 from relay.publishing.failures import reason_of
 from relay.publishing.port import NotPublishedError, PublishObserver
 from relay.publishing.producer import RunningProducer
 from relay.reasons import Reason
 
+_KAFKAS_OWN: Final = frozenset(
+    {
+        Reason.ACKNOWLEDGEMENT_TIMEOUT,
+        Reason.KAFKA_UNREACHABLE,
+        Reason.NO_LEADER,
+        Reason.NOT_ENOUGH_REPLICAS,
+        Reason.PRODUCER_FAILED,
+    }
+)
+"""Failures that tell of Kafka's state rather than of the record, its topic or our rights: the breaker counts them."""
 _NAMED_IN_LOG: Final = frozenset({Reason.RECORD_REFUSED, Reason.PRODUCER_FAILED})
 
 _log = logging.getLogger(__name__)
@@ -36,7 +47,14 @@ class KafkaPublisher:
     Implements `relay.publishing.port.Publisher`. For one event loop's thread.
     """
 
-    def __init__(self, *, topics: Mapping[Destination, str], admission: Admission, observer: PublishObserver) -> None:
+    def __init__(
+        self,
+        *,
+        topics: Mapping[Destination, str],
+        admission: Admission,
+        observer: PublishObserver,
+        breaker: Breaker | None = None,
+    ) -> None:
         """Start without a producer, so `unavailable` says `KAFKA_UNREACHABLE` until `use`.
 
         `topics` holds the name of every destination's topic.
@@ -46,6 +64,8 @@ class KafkaPublisher:
         self._probes = {destination: TopicPartition(name, 0) for destination, name in self._topics.items()}
         self._admission = admission
         self._observer = observer
+        self._breaker = breaker or Breaker()
+        self._told_open = False
         self._producer: RunningProducer | None = None
         self._absence = Reason.KAFKA_UNREACHABLE
         self._too_large: list[tuple[_HandedOver, BaseException]] = []
@@ -54,6 +74,7 @@ class KafkaPublisher:
     def use(self, producer: RunningProducer) -> RunningProducer | None:
         """Publish with `producer` from now on; give the one before, which the caller stops."""
         before, self._producer = self._producer, producer
+        self._breaker.reset()
         return before
 
     def lose(self, reason: Reason) -> RunningProducer | None:
@@ -67,12 +88,24 @@ class KafkaPublisher:
 
     @property
     def unavailable(self) -> Reason | None:
-        """Why the next webhook would be refused: no producer, a dead one, or too much in flight."""
+        """Why the next webhook would be refused: no producer, a dead one, an open breaker, or too much in flight."""
         if self._producer is None:
             return self._absence
         if self._producer.failure is not None:
             return Reason.PRODUCER_FAILED
+        if self.breaker_state is BreakerState.OPEN:
+            return Reason.BREAKER_OPEN
         return Reason.OVERLOADED if self._admission.full else None
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Whether webhooks pass, or are refused because Kafka does not acknowledge. Costs nothing; never blocks."""
+        now = asyncio.get_running_loop().time()
+        state = self._breaker.judge(now, self._admission.oldest_unacknowledged_seconds(now))
+        if state is BreakerState.OPEN and not self._told_open:
+            self._told_open = True
+            _log.warning("Kafka does not acknowledge: webhooks are refused at once, but for one trial a second")
+        return state
 
     async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
         """Hand `record` over; see `Publisher.publish`."""
@@ -82,6 +115,7 @@ class KafkaPublisher:
         refusal = self._refusal(producer, record.destination, now, deadline)
         if refusal is not None or producer is None:
             raise self._refused(record.destination, refusal or self._absence)
+        self._breaker.tried(now)
         ticket = self._admission.enter(len(record.value) + len(record.key or b""), now)
         handed_over = _HandedOver(record.destination, ticket, now, loop.create_future())
         try:
@@ -123,7 +157,12 @@ class KafkaPublisher:
         self._admission.leave(record.ticket)
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is None:
-            self._observer.published(record.destination, asyncio.get_running_loop().time() - record.since)
+            now = asyncio.get_running_loop().time()
+            self._breaker.acknowledged(now)
+            if self._told_open:
+                self._told_open = False
+                _log.warning("Kafka acknowledges again: webhooks pass")
+            self._observer.published(record.destination, now - record.since)
             if not record.outcome.done():
                 record.outcome.set_result(None)
             return
@@ -146,6 +185,8 @@ class KafkaPublisher:
             self._fail(record, Reason.RECORD_TOO_LARGE if companions == 1 else Reason.RECORD_REFUSED, error)
 
     def _fail(self, record: _HandedOver, reason: Reason, error: BaseException) -> None:
+        if reason in _KAFKAS_OWN:
+            self._breaker.failed()
         self._observer.publish_failed(record.destination, reason)
         self._name_in_log(record.destination, reason, error)
         if not record.outcome.done():

@@ -64,6 +64,30 @@ async def timed(relay: RelayProcess, payload: bytes) -> tuple[httpx.Response, fl
     return answer, time.monotonic() - start
 
 
+async def test_while_kafka_acknowledges_nothing_the_breaker_refuses_at_once_and_closes_by_itself(
+    private_kafka: RealBroker, fragile: Cluster
+) -> None:
+    async with RelayProcess(fragile.bootstrap_servers, fragile.topics) as relay:
+        await relay.ready()
+
+        private_kafka.pause()
+        try:
+            waited, _ = await timed(relay, body(item(id="waited")))
+            refused = [await timed(relay, body(item(id=f"refused-{number}"))) for number in range(5)]
+            metrics = await relay.metrics()
+        finally:
+            private_kafka.resume()
+        await post_until_200(relay, body(item(id="after")), RECOVERED_WITHIN_S)
+
+        assert waited.status_code == 503
+        assert [answer.json() for answer, _ in refused].count({"error": "breaker_open"}) >= 4  # one may be the trial
+        quickest = min(seconds for answer, seconds in refused if answer.json() == {"error": "breaker_open"})
+        assert quickest < 0.5
+        assert "sofy_relay_breaker_state 0.0" not in metrics
+        assert "sofy_relay_breaker_state 0.0" in await relay.metrics()
+        assert relay.log().count("Kafka does not acknowledge") == 1
+
+
 @pytest.mark.parametrize("moment", ["idle", "while requests wait for Kafka"])
 async def test_with_the_broker_paused_sigterm_still_ends_it_in_time_with_truthful_answers(
     private_kafka: RealBroker, fragile: Cluster, moment: str

@@ -29,6 +29,7 @@ FROZEN = {
     "sofy_relay_publish_failures_total": ("counter", "topic reason"),
     "sofy_relay_late_acknowledgements_total": ("counter", ""),
     "sofy_relay_oldest_unacknowledged_seconds": ("gauge", ""),
+    "sofy_relay_breaker_state": ("gauge", ""),
     "sofy_relay_topic_min_insync_replicas": ("gauge", "topic"),
     "sofy_relay_ready": ("gauge", ""),
     "sofy_relay_duplicate_window_entries": ("gauge", ""),
@@ -146,18 +147,20 @@ def test_build_info_says_version_and_schema(registry: CollectorRegistry) -> None
 
 def test_gauges_are_read_from_elsewhere_at_each_scrape() -> None:
     registry = CollectorRegistry()
-    state = {"ready": False, "age": 0.0, "entries": 0}
+    state = {"ready": False, "age": 0.0, "breaker": 0, "entries": 0}
     instruments(registry).watch(
         ready=lambda: bool(state["ready"]),
         oldest_unacknowledged_seconds=lambda: float(state["age"]),
+        breaker_state=lambda: int(state["breaker"]),
         duplicate_window_entries=lambda: int(state["entries"]),
     )
 
-    state.update(ready=True, age=1.5, entries=7)
+    state.update(ready=True, age=1.5, breaker=2, entries=7)
 
     now = series(registry)
     assert now["sofy_relay_ready{}"] == 1
     assert now["sofy_relay_oldest_unacknowledged_seconds{}"] == 1.5
+    assert now["sofy_relay_breaker_state{}"] == 2
     assert now["sofy_relay_duplicate_window_entries{}"] == 7
 
 
