@@ -300,7 +300,7 @@ class Pipeline:
         try:
             for known in await self._window.known(list(owned)):
                 self._settle_duplicate(left.pop(known), account, DuplicateKind.WINDOW)
-                self._in_flight.settle(known, None)
+                self._in_flight.release(known)
             for id_, entry in owned.items():
                 if id_ not in left:
                     continue

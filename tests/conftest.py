@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for: a real Kafka, one that may be broken, and the embedded broker."""
+"""Fixtures that every test may ask for: a real Kafka, one that may be broken, the embedded broker, a Redis."""
 
 import os
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from tests.kafka.broker import QUICK_FAULTS, RealBroker
 from tests.kafka.choice import Kafka, KafkaAddressError, local_broker, real_kafka
 from tests.kafka.jars import KafkaUnavailableError
 from tests.kafka.topics import Topics
+from tests.redis.server import RedisServer, RedisUnavailableError
 
 Running = TypeVar("Running")
 
@@ -55,6 +56,19 @@ def embedded() -> Iterator[EmbeddedBroker]:
     """The embedded broker; each test makes topics of its own on it."""
     with EmbeddedBroker() as broker:
         yield broker
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis or Valkey of this test alone; RELAY_REQUIRE_REDIS=1 makes its absence a failure, else a skip."""
+    try:
+        server = RedisServer()
+    except RedisUnavailableError as error:
+        if os.environ.get("RELAY_REQUIRE_REDIS") == "1":
+            pytest.fail(f"no Redis: {error}", pytrace=False)
+        pytest.skip(f"no Redis: {error}")
+    with server:
+        yield server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

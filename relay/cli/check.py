@@ -41,6 +41,7 @@ def check(
         remarks = [Remark(Level.FAILED, about, sentence) for about, sentence in (*wrong, *unknown)]
     if loaded is not None and not offline:
         remarks += asyncio.run(_ask_cluster(loaded))
+        remarks += asyncio.run(_ask_store(loaded))
     _print(loaded, remarks, as_json=as_json)
     raise typer.Exit(int(any(remark.level is Level.FAILED for remark in remarks)))
 
@@ -67,6 +68,22 @@ async def _ask_cluster(loaded: "Loaded") -> list["Remark"]:
             continue
         remarks += [Remark(finding.level, spec.name, finding.says) for finding in compare(spec, found)]
     return remarks
+
+
+async def _ask_store(loaded: "Loaded") -> list["Remark"]:
+    store = loaded.settings.duplicates.store
+    if store == "memory":
+        return []
+    from relay.cli.review import Remark
+    from relay.duplicates.redis import RedisStore
+    from relay.duplicates.shared import reachable
+    from relay.publishing.topics import Level
+
+    why = await reachable(RedisStore(store, scope="check"))
+    if why is None:
+        return [Remark(Level.OK, "duplicates", f"{store} answers and may be written.")]
+    says = f"{store} is of no use now ({why}): until it is, a replay to another replica becomes a second record."
+    return [Remark(Level.WARNING, "duplicates", says)]
 
 
 def _print(loaded: "Loaded | None", remarks: list["Remark"], *, as_json: bool) -> None:

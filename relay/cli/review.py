@@ -33,6 +33,7 @@ def review(loaded: Loaded) -> list[Remark]:
         *_connection(settings),
         *_durability(settings),
         *_time(settings),
+        *_duplicates(settings),
         *_personal_data(settings),
     ]
 
@@ -114,6 +115,21 @@ def _time(settings: Settings) -> Iterator[Remark]:
         yield Remark(
             Level.OK, about, f"Webhooks are answered within {settings.http.answer_within_s:g} s; Sofy waits 4."
         )
+
+
+def _duplicates(settings: Settings) -> Iterator[Remark]:
+    store, about = settings.duplicates.store, "duplicates"
+    if store == "memory":
+        says = (
+            "Each replica remembers what it has published itself: a replay to another becomes a second record "
+            "with the same event_id."
+        )
+        yield Remark(Level.OK, about, says)
+        return
+    yield Remark(Level.OK, about, "All replicas with the same RELAY_DUPLICATES__STORE and topics know what each has.")
+    if store.password is not None and not store.tls:
+        says = "The password in RELAY_DUPLICATES__STORE travels in clear text: beyond a trusted network use rediss://."
+        yield Remark(Level.WARNING, about, says)
 
 
 def _personal_data(settings: Settings) -> Iterator[Remark]:

@@ -9,7 +9,7 @@ from relay.reasons import Reason
 class InFlight:
     """Knows which ids wait for their acknowledgement in this process.
 
-    Whoever gets no future from `join` owns the id and must call `settle` for it, exactly once.
+    Whoever gets no future from `join` owns the id and must call `settle` or `release` for it, exactly once.
     """
 
     def __init__(self, window: DuplicateWindow) -> None:
@@ -33,6 +33,10 @@ class InFlight:
         if failure is None:
             self._window.remember(id)
         self._waiting.pop(id).set_result(failure)
+
+    def release(self, id: str) -> None:  # noqa: A002 - the records' own name
+        """End the way of an owned id that the window knows: durable already, and in the window it keeps its age."""
+        self._waiting.pop(id).set_result(None)
 
     def __len__(self) -> int:
         """Give how many ids are on their way."""

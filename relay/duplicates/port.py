@@ -19,3 +19,16 @@ class DuplicateWindow(Protocol):
 
     def __len__(self) -> int:
         """Give how many ids are remembered."""
+
+
+class WindowObserver(Protocol):
+    """What a window shared by replicas reports; `relay.observability` implements it. Calls must not block."""
+
+    def window_failed(self, count: int = 1) -> None:
+        """`count` look-ups were answered without the store, marks were lost, or attempts to reach it failed."""
+
+    def window_away(self, why: str) -> None:
+        """The store does not answer: from now on it is not asked. `why` is a `relay.duplicates.store.Failure`."""
+
+    def window_back(self) -> None:
+        """The store answers, for the first time or again."""

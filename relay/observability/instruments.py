@@ -133,6 +133,7 @@ class Instruments:
 
         self._ready = make.gauge(Catalogue.READY)
         self._duplicate_window_entries = make.gauge(Catalogue.DUPLICATE_WINDOW_ENTRIES)
+        self.duplicate_window_errors = make.counter(Catalogue.DUPLICATE_WINDOW_ERRORS)
         self.event_loop_lag = make.histogram(Catalogue.EVENT_LOOP_LAG)
         make.gauge(Catalogue.BUILD_INFO).labels(vocabulary.version, str(vocabulary.schema)).set(1)
 

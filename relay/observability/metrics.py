@@ -261,8 +261,15 @@ class Catalogue:
         "sofy_relay_duplicate_window_entries",
         "",
         "entries",
-        "Ids that the duplicate window holds.",
+        "Ids that the duplicate window holds in this pod's memory.",
         "At RELAY_DUPLICATES__MAX_ENTRIES the oldest leave early: raise it, or shorten the window.",
+    )
+    DUPLICATE_WINDOW_ERRORS = _counter(
+        "sofy_relay_duplicate_window_errors_total",
+        "",
+        "failures",
+        "Look-ups that Redis left unanswered for 50 ms, marks that it never took, and failed attempts to reach it.",
+        "While it rises a replay to another pod becomes a second record; nothing is lost: look at Redis and the log.",
     )
     EVENT_LOOP_LAG = _Histogram(_LAG_BUCKETS)(
         "sofy_relay_event_loop_lag_seconds",

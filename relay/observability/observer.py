@@ -1,6 +1,7 @@
-"""What pipeline, publisher and HTTP report, counted.
+"""What pipeline, publisher, duplicate window and HTTP report, counted.
 
-Implements `relay.pipeline.PipelineObserver` and `relay.publishing.port.PublishObserver` by shape:
+Implements `relay.pipeline.PipelineObserver`, `relay.publishing.port.PublishObserver` and
+`relay.duplicates.port.WindowObserver` by shape:
 their words (results, destinations, reasons) are text here, since this room knows neither.
 """
 
@@ -127,6 +128,20 @@ class Observer:
     def publish_failed(self, destination: str, reason: str) -> None:
         """A record was not acknowledged, or was refused."""
         self._on.publish_failures[self._topics.get(destination, ""), reason].inc()
+
+    # Shared duplicate window
+
+    def window_failed(self, count: int = 1) -> None:
+        """`count` look-ups were answered without the store, marks were lost, or attempts to reach it failed."""
+        self._on.duplicate_window_errors.inc(count)
+
+    def window_away(self, why: str) -> None:
+        """The store does not answer; it is tried again in the background."""
+        self._log.warning("the shared duplicate window is away: replays to another pod become second records", why=why)
+
+    def window_back(self) -> None:
+        """The store answers, for the first time or again."""
+        self._log.info("the shared duplicate window answers")
 
 
 class _Order:

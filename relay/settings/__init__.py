@@ -191,10 +191,12 @@ class DuplicateSettings(Group):
     """The window of ids that are known to be durable."""
 
     store: Store = Field(
-        "memory", description="Where ids are remembered. memory: nothing to operate; each replica its own."
+        "memory", description="memory, or redis://… for all replicas. memory: nothing to operate; each replica its own."
     )
     window_s: WholeSeconds = Field(86400, description="Seconds an id is remembered. A day: longer than most replays.")
-    max_entries: Entries = Field(1_000_000, description="Ids remembered, oldest out. A million: fits 250 MiB.")
+    max_entries: Entries = Field(
+        1_000_000, description="Ids in a replica's memory, oldest out. A million: fits 250 MiB."
+    )
 
 
 class PrivacySettings(Group):

@@ -36,6 +36,7 @@ def broken_rules(settings: Settings) -> Iterator[Problem]:
     yield from _ports(settings)
     yield from _accounts(settings)
     yield from _privacy(settings)
+    yield from _duplicates(settings)
 
 
 def unauthenticated(settings: Settings) -> Iterator[Problem]:
@@ -182,6 +183,12 @@ def _privacy(settings: Settings) -> Iterator[Problem]:
             names,
             f"{names[0]} is not set, which {names[1]}=hash needs: without a key every number could be tried; set it.",
         )
+
+
+def _duplicates(settings: Settings) -> Iterator[Problem]:
+    if settings.duplicates.store != "memory" and importlib.util.find_spec("redis") is None:
+        name = "RELAY_DUPLICATES__STORE"
+        yield Problem((name,), f"{name} needs the extra redis: install sofy-relay[redis], or set {name}=memory.")
 
 
 def _loads(load: Callable[[], object]) -> bool:

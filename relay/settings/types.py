@@ -6,8 +6,10 @@ the value may be a secret.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, LiteralString, NoReturn
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 from pydantic import StringConstraints as Text
@@ -16,6 +18,10 @@ from pydantic_core import PydanticCustomError
 MIB: Final = 1024 * 1024
 _MAX_PORT: Final = 65535
 _LONGEST_SIZE: Final = 32
+_REDIS_SCHEMES: Final = MappingProxyType({"redis": False, "valkey": False, "rediss": True, "valkeys": True})
+"""How the address of a Redis or Valkey server may begin, and whether that means TLS."""
+_REDIS_PORT: Final = 6379
+_LONGEST_DB: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,23 @@ class Wants:
     """What a setting accepts, in words that follow "give"; stands in the field's metadata."""
 
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """Where a Redis or Valkey server answers, and who we are there. As text, the password is stars."""
+
+    host: str
+    port: int
+    db: int
+    username: str | None
+    password: str | None = field(repr=False)
+    tls: bool
+
+    def __str__(self) -> str:
+        login = "" if self.password is None else f"{self.username or ''}:********@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{login}{host}:{self.port}/{self.db}"
 
 
 def _refuse(why: LiteralString) -> NoReturn:
@@ -106,6 +129,31 @@ def _usable(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _store(value: object) -> object:
+    """Turn ``redis://…`` into its parts; no query, so that nothing in it switches the verification off."""
+    if not isinstance(value, str) or value.strip().lower() == "memory":
+        return _lower(value)
+    try:
+        url = urlsplit(value.strip())
+        host, port = url.hostname, url.port
+    except ValueError:
+        _refuse("string_pattern_mismatch")
+    db = url.path.removeprefix("/") or "0"
+    blank = any(letter.isspace() or not letter.isprintable() for letter in value.strip())
+    if url.scheme not in _REDIS_SCHEMES or not host or blank or url.query or url.fragment:
+        _refuse("string_pattern_mismatch")
+    if not (db.isascii() and db.isdecimal()) or len(db) > _LONGEST_DB or (url.username and not url.password):
+        _refuse("string_pattern_mismatch")
+    return RedisUrl(
+        host=host,
+        port=_REDIS_PORT if port is None else port,
+        db=int(db),
+        username=unquote(url.username) if url.username else None,
+        password=unquote(url.password) if url.password else None,
+        tls=_REDIS_SCHEMES[url.scheme],
+    )
+
+
 Port = Annotated[int, Field(ge=0, le=_MAX_PORT), Wants(f"a port from 1 to {_MAX_PORT}, or 0 for any free one")]
 Name = Annotated[str, Text(strip_whitespace=True, min_length=1), Wants("a name")]
 FilePath = Annotated[str, Text(min_length=1), Wants("the path of a readable file")]
@@ -187,7 +235,11 @@ Compression = Annotated[
 ]
 KeepOrDrop = Annotated[Literal["keep", "drop"], BeforeValidator(_lower), Wants("keep or drop")]
 KeepMaskOrHash = Annotated[Literal["keep", "mask", "hash"], BeforeValidator(_lower), Wants("keep, mask or hash")]
-Store = Annotated[Literal["memory"], BeforeValidator(_lower), Wants("memory, the only store of this version")]
+Store = Annotated[
+    Literal["memory"] | RedisUrl,
+    BeforeValidator(_store),
+    Wants("memory, or an address such as redis://user:password@host:6379/0 (rediss:// for TLS)"),
+]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error", "critical"],
     BeforeValidator(_lower),

@@ -6,6 +6,7 @@ import pytest
 
 from relay.demo.broker import EmbeddedBroker
 from tests.cli.conftest import Run
+from tests.redis.server import RedisServer
 
 PLANTED = "pl4nted-s3cret-value"
 SETTINGS = {
@@ -89,3 +90,22 @@ def test_a_missing_topic_fails_it_if_serving_needs_it(
     assert f"ok      broker: A broker of {embedded.bootstrap_servers} answers" in result.stdout
     assert f"ok      {names['STATUS']}: {names['STATUS']} has 12 partitions.\n" in result.stdout
     assert ("missing" in result.stdout) is bool(missing)
+
+
+def test_a_redis_that_answers_is_said_without_its_password(run: Run, redis_server: RedisServer) -> None:
+    redis_server.ask("CONFIG", "SET", "requirepass", PLANTED)
+    store = f"redis://:{PLANTED}@127.0.0.1:{redis_server.port}"
+
+    result = run("check", env=SETTINGS | {"RELAY_DUPLICATES__STORE": store})
+
+    shown = f"redis://:********@127.0.0.1:{redis_server.port}/0"
+    assert f"RELAY_DUPLICATES__STORE = {shown}\n" in result.stdout
+    assert f"ok      duplicates: {shown} answers and may be written.\n" in result.stdout
+    assert PLANTED not in result.output
+
+
+def test_a_redis_that_does_not_answer_is_a_warning_with_the_reason(run: Run, redis_server: RedisServer) -> None:
+    redis_server.kill()
+    result = run("check", env=SETTINGS | {"RELAY_DUPLICATES__STORE": redis_server.url})
+
+    assert f"warning duplicates: {redis_server.url} is of no use now (connection_failed)" in result.stdout

@@ -49,3 +49,16 @@ async def test_a_failed_one_is_forgotten_and_the_next_copy_owns_it_anew() -> Non
     assert await joined is Reason.NO_LEADER
     assert not await window.known([ID])
     assert in_flight.join(ID) is None
+
+
+async def test_one_that_the_window_knows_is_durable_and_not_remembered_anew() -> None:
+    in_flight, window = fresh()
+    in_flight.join(ID)
+    joined = in_flight.join(ID)
+
+    in_flight.release(ID)
+
+    assert joined is not None
+    assert await joined is None
+    assert len(window) == 0
+    assert in_flight.join(ID) is None

@@ -1,23 +1,10 @@
 """The window remembers what was acknowledged, bounded by count and age, and never invents."""
 
-from uuid import UUID
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.duplicates.memory import MemoryWindow
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def ids(*numbers: int) -> list[str]:
-    return [str(UUID(int=number)) for number in numbers]
+from tests.duplicates.fakes import Clock, ids
 
 
 async def test_it_knows_what_it_was_told_and_nothing_else() -> None:

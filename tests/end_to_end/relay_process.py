@@ -94,6 +94,14 @@ class RelayProcess:
         self._log.seek(0)
         return self._log.read().decode()
 
+    async def logged(self, words: str, *, times: int = 1, within_s: float = 20.0) -> None:
+        """Wait until its log has these words so many times."""
+
+        async def has() -> bool:
+            return self.log().count(words) >= times
+
+        await self._until(has, within_s)
+
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

@@ -33,6 +33,7 @@ FROZEN = {
     "sofy_relay_topic_min_insync_replicas": ("gauge", "topic"),
     "sofy_relay_ready": ("gauge", ""),
     "sofy_relay_duplicate_window_entries": ("gauge", ""),
+    "sofy_relay_duplicate_window_errors_total": ("counter", ""),
     "sofy_relay_event_loop_lag_seconds": ("histogram", ""),
     "sofy_relay_build_info": ("gauge", "version schema"),
 }
@@ -118,6 +119,7 @@ def test_the_durations_have_the_promised_buckets() -> None:
         "sofy_relay_late_acknowledgements_total{}",
         "sofy_relay_oldest_unacknowledged_seconds{}",
         "sofy_relay_ready{}",
+        "sofy_relay_duplicate_window_errors_total{}",
         "sofy_relay_event_loop_lag_seconds_count{}",
     ],
 )

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from relay.duplicates.port import WindowObserver
+from relay.duplicates.store import Failure
 from relay.events.record import Destination
 from relay.events.sms_status import Status
 from relay.observability.metrics import WebhookOutcome
@@ -68,6 +70,19 @@ def test_it_is_the_pipelines_and_the_publishers_observer(watched: Watched) -> No
         'sofy_relay_events_published_total{topic="t.other"}': 1,
         'sofy_relay_publish_duration_seconds_count{topic="t.other"}': 1,
     }
+
+
+def test_it_is_the_shared_windows_observer(watched: Watched) -> None:
+    windows: WindowObserver = watched.observer
+
+    with capture_logs() as lines:
+        windows.window_failed()
+        windows.window_failed(3)
+        windows.window_away(Failure.TIMEOUT)
+        windows.window_back()
+
+    assert watched.moved() == {"sofy_relay_duplicate_window_errors_total{}": 4}
+    assert [(line["log_level"], line.get("why")) for line in lines] == [("warning", "timeout"), ("info", None)]
 
 
 def test_an_accepted_webhook_counts_once_everywhere(watched: Watched) -> None:

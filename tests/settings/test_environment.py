@@ -72,11 +72,7 @@ def test_a_broker_is_all_that_must_be_set() -> None:
         ("RELAY_HTTP__ANSWER_WITHIN_S", "4", " is too large; give seconds from 0.1 to less than 4: Sofy waits 4."),
         ("RELAY_HTTP__ANSWER_WITHIN_S", "nan", " is not a number; give seconds from 0.1"),
         ("RELAY_HTTP__DRAIN_S", "60", " is too large; give seconds above 0, at most 12: the exit may take 20"),
-        (
-            "RELAY_DUPLICATES__STORE",
-            "redis://h",
-            " is none of the words it can be; give memory, the only store of this",
-        ),
+        ("RELAY_DUPLICATES__STORE", "redis", " is not of the right form; give memory, or an address such as redis://"),
         ("RELAY_PRIVACY__BODY", "", " is empty; give keep or drop, or leave it unset."),
         ("RELAY_PRIVACY__NUMBERS", "blur", " is none of the words it can be; give keep, mask or hash."),
         ("RELAY_PRIVACY__KEY", "  ", " is blank; give a text that is not blank."),
@@ -317,6 +313,7 @@ def test_the_effective_settings_show_secrets_as_stars() -> None:
             "RELAY_SOFY__TOKENS": f'["{PLANTED}-token-1","{PLANTED}-token-2"]',
             "RELAY_SOFY__ACCOUNTS": f'{{"paris":{{"secrets":["{PLANTED}-secret"]}}}}',
             "RELAY_SOFY__API_KEY_ID": PLANTED,
+            "RELAY_DUPLICATES__STORE": f"rediss://relay:{PLANTED}@redis.example/3",
             "RELAY_PRIVACY__KEY": PLANTED,
         }
     )
@@ -327,6 +324,7 @@ def test_the_effective_settings_show_secrets_as_stars() -> None:
     assert shown["RELAY_SOFY__TOKENS"] == "******** (2)"
     assert shown["RELAY_SOFY__ACCOUNTS"] == "paris"
     assert shown["RELAY_PRIVACY__KEY"] == "********"
+    assert shown["RELAY_DUPLICATES__STORE"] == "rediss://relay:********@redis.example:6379/3"
     assert list(shown) == list(KNOWN)
 
 

@@ -14,6 +14,7 @@ SAFE = BROKER | {
     "RELAY_PRIVACY__BODY": "drop",
     "RELAY_PRIVACY__DEAD_LETTER_PAYLOAD": "drop",
 }
+STORE = "RELAY_DUPLICATES__STORE"
 LOGIN = {"RELAY_KAFKA__SASL_USERNAME": "relay", "RELAY_KAFKA__SASL_PASSWORD": "secret"}
 
 
@@ -81,6 +82,9 @@ def test_careful_settings_need_only_one_warning_what_passes_through_whole() -> N
         (SAFE, "durability", Level.OK, "A record is acknowledged once 2 replicas hold it."),
         (SAFE | {"RELAY_HTTP__ANSWER_WITHIN_S": "1.5"}, "time", Level.WARNING, "before Kafka's reason is known"),
         (SAFE, "time", Level.OK, "answered within 3 s"),
+        (SAFE, "duplicates", Level.OK, "a replay to another becomes a second record"),
+        (SAFE | {STORE: "rediss://:pw@redis"}, "duplicates", Level.OK, "All replicas with the same"),
+        (SAFE | {STORE: "redis://:pw@redis"}, "duplicates", Level.WARNING, "travels in clear text"),
         (
             SAFE | {"RELAY_PRIVACY__BODY": "keep"},
             "personal data",
@@ -125,6 +129,7 @@ def test_no_remark_shows_a_secret() -> None:
             "RELAY_SOFY__TOKENS": f'["{planted}"]',
             "RELAY_SOFY__ACCOUNTS": f'{{"paris":{{"secrets":["{planted}"]}}}}',
             "RELAY_PRIVACY__KEY": planted,
+            STORE: f"redis://:{planted}@redis",
         }
     )
 

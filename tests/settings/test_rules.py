@@ -1,5 +1,6 @@
 """Rules between settings, each with what breaks it and what its sentence says."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,20 @@ def test_a_broken_rule_is_one_sentence_with_the_names_and_what_to_do(
 )
 def test_what_breaks_no_rule_loads(variables: dict[str, str]) -> None:
     assert load(BROKER | variables).warnings == ()
+
+
+def test_a_shared_window_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    with pytest.raises(SettingsError) as caught:
+        load(BROKER | {"RELAY_DUPLICATES__STORE": "redis://:pl4nted@redis"})
+
+    assert list(caught.value.problems) == [
+        (
+            "RELAY_DUPLICATES__STORE needs the extra redis: install sofy-relay[redis],"
+            " or set RELAY_DUPLICATES__STORE=memory."
+        )
+    ]
 
 
 def test_a_certificate_file_that_holds_no_certificate_is_refused(tmp_path: Path) -> None:

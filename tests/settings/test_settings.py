@@ -1,12 +1,14 @@
 """What stands in the models themselves."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from relay.settings import Account, KafkaSettings, Settings, SofySettings
+from relay.settings import Account, DuplicateSettings, KafkaSettings, Settings, SofySettings
 from relay.settings.environment import KNOWN
+from relay.settings.types import RedisUrl
 
 KAFKA = KafkaSettings(bootstrap_servers=("localhost:9092",))
 
@@ -69,3 +71,61 @@ def test_settings_never_change() -> None:
 )
 def test_every_account_is_listed_once(sofy: SofySettings, names: list[str]) -> None:
     assert [account.name for account in sofy.every_account()] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("redis://redis", RedisUrl("redis", 6379, 0, None, None, tls=False)),
+        ("valkey://10.0.0.1:7000/", RedisUrl("10.0.0.1", 7000, 0, None, None, tls=False)),
+        ("rediss://relay:p%40ss@redis.example:6380/12", RedisUrl("redis.example", 6380, 12, "relay", "p@ss", tls=True)),
+        ("valkeys://:pass@[::1]", RedisUrl("::1", 6379, 0, None, "pass", tls=True)),
+        (" Redis://redis ", RedisUrl("redis", 6379, 0, None, None, tls=False)),
+    ],
+)
+def test_a_store_is_the_address_of_a_redis_or_valkey(text: str, url: RedisUrl) -> None:
+    assert DuplicateSettings.model_validate({"store": text}).store == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "redis",
+        "redis:",
+        "redis://",
+        "redis:///0",
+        "redis://:6379",
+        "redis://redis:port",
+        "redis://redis:70000",
+        "redis://redis/zero",
+        "redis://redis/1/2",
+        "redis://redis/-1",
+        "redis://redis/\N{ARABIC-INDIC DIGIT ONE}",
+        "redis://relay@redis",  # a user without a password: it may be the password
+        "redis://relay:@redis",
+        "redis://relay:pa/ss@redis",  # unencoded, the address ends within the password
+        "redis://relay:pa#ss@redis",
+        "redis://relay:pass@[::1",
+        "redis://re dis",
+        "redis://redis\n/0",
+        "rediss://redis?ssl_cert_reqs=none",  # nothing switches the verification off
+        "redis://redis#0",
+        "unix:///run/redis.sock",
+        "http://redis",
+    ],
+)
+def test_what_is_no_such_address_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        DuplicateSettings.model_validate({"store": text})
+
+    assert [error["type"] for error in caught.value.errors()] == ["string_pattern_mismatch"]
+
+
+@pytest.mark.parametrize("text", ["redis://:pl4nted@redis", "rediss://relay:pl4nted@[::1]:7000/1"])
+def test_a_store_as_text_is_the_address_with_stars_for_the_password(text: str) -> None:
+    store = DuplicateSettings.model_validate({"store": text}).store
+
+    assert "pl4nted" not in f"{store} {store!r}"
+    assert isinstance(store, RedisUrl)
+    assert DuplicateSettings.model_validate({"store": str(store)}).store == replace(store, password="********")
