@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 
 from relay import __version__
 from relay.duplicates.memory import MemoryWindow
-from relay.duplicates.port import WindowObserver
+from relay.duplicates.port import DuplicateWindow, WindowObserver
 from relay.duplicates.shared import SharedWindow
 from relay.events import SCHEMA_VERSION, Destination, Status
 from relay.http import answers
@@ -78,6 +78,8 @@ class Relay:
         self._instruments = Instruments(registry, vocabulary)
         observer = Observer(self._instruments, vocabulary)
 
+        window = _window(settings, observer)
+        self._shared_window = window if isinstance(window, SharedWindow) else None
         admission = Admission(max_records=settings.http.max_in_flight)
         publisher = KafkaPublisher(topics=topics, admission=admission, observer=observer)
         self._health = Health(producer_alive=lambda: publisher.unavailable is not Reason.PRODUCER_FAILED)
@@ -85,11 +87,8 @@ class Relay:
             connection=connection(settings),
             publisher=publisher,
             topics=[spec for spec in topic_specs(settings) if spec.name in topics.values()],
-            observer=_KafkaReports(self._health, self._verified, self._instruments, topics),
+            observer=_KafkaReports(self._health, self._verified, self._instruments, window, topics),
         )
-
-        window = _window(settings, observer)
-        self._shared_window = window if isinstance(window, SharedWindow) else None
         self._pipeline = Pipeline(
             authenticator=authenticator,
             e164=PhoneNumbers().e164,
@@ -183,11 +182,17 @@ class _KafkaReports:
     """Joins what the supervisor sees to readiness and log."""
 
     def __init__(
-        self, health: Health, verified: asyncio.Event, instruments: Instruments, topics: Mapping[Destination, str]
+        self,
+        health: Health,
+        verified: asyncio.Event,
+        instruments: Instruments,
+        window: DuplicateWindow,
+        topics: Mapping[Destination, str],
     ) -> None:
         self._health = health
         self._verified = verified
         self._instruments = instruments
+        self._window = window
         self._topics = topics
 
     def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
@@ -203,6 +208,10 @@ class _KafkaReports:
         self._health.mark_unverified(reason, detail)
 
     def producer_replaced(self, cause: Failure) -> None:
+        if cause is Failure.TOPIC_MISSING:
+            # What it remembers stood on a topic that is gone: a replay must be published on the new one.
+            self._window.clear()
+        self._instruments.producer_restarts[(cause.value,)].inc()
         _log.warning("the Kafka producer is replaced", cause=cause.value)
 
 
@@ -291,6 +300,7 @@ def _vocabulary(authenticator: Authenticator, topics: dict[Destination, str]) ->
         topics={destination.value: name for destination, name in topics.items()},
         statuses={status.value: (status.is_final, status.rank) for status in Status},
         status_categories=frozenset((status.value, category) for status, category in combinations()),
+        producer_failures=tuple(Failure),
         fields=FIELDS,
         version=__version__,
         schema=SCHEMA_VERSION,

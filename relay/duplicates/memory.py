@@ -39,6 +39,12 @@ class MemoryWindow:
         self._order.append(entry)
         self._count_now()
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+        self._order.clear()
+        self._seconds.clear()
+
     def __len__(self) -> int:
         """Give how many ids are remembered, the expired ones not counted."""
         self._expire()

@@ -17,6 +17,9 @@ class DuplicateWindow(Protocol):
     def remember(self, id: str) -> None:  # noqa: A002 - the records' own name
         """Remember an id, after its acknowledgement and never before. Does not block."""
 
+    def clear(self) -> None:
+        """Forget everything that this process remembers: the topic that held it is gone. Does not block."""
+
     def __len__(self) -> int:
         """Give how many ids are remembered."""
 

@@ -132,6 +132,15 @@ class SharedWindow:
         self._report_lost(self._marks.put(packed(id), self._clock()))
         self._work.set()
 
+    def clear(self) -> None:
+        """Forget what this process remembers, and what the store was not told yet; the store's own marks stay.
+
+        The replicas notice a deleted topic at different times: a store emptied by each of them would lose the marks
+        of records on the new one.
+        """
+        self._local.clear()
+        self._report_lost(self._marks.clear())
+
     def __len__(self) -> int:
         """Give how many ids this process remembers by itself."""
         return len(self._local)

@@ -54,6 +54,8 @@ class Vocabulary:
     """Each status word's (is_final, rank)."""
     status_categories: frozenset[tuple[str, str]]
     """Each (status, category) that can occur; the category is empty where there is no reason."""
+    producer_failures: tuple[str, ...]
+    """Why a producer may be replaced."""
     fields: tuple[str, ...]
     """The provider's field names that can be unreadable."""
     version: str
@@ -127,6 +129,9 @@ class Instruments:
         )
         self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
         self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
+        self.producer_restarts = Children(
+            make.counter(Catalogue.PRODUCER_RESTARTS), [(cause,) for cause in vocabulary.producer_failures]
+        )
         self._breaker_state = make.gauge(Catalogue.BREAKER_STATE)
         self._min_insync_replicas = make.gauge(Catalogue.TOPIC_MIN_INSYNC_REPLICAS)
         self._topics = dict(vocabulary.topics)

@@ -233,6 +233,13 @@ class Catalogue:
         "Age of the oldest record that waits for Kafka's acknowledgement; 0 if none waits.",
         "Above a few seconds Kafka does not acknowledge: look at the brokers.",
     )
+    PRODUCER_RESTARTS = _counter(
+        "sofy_relay_producer_restarts_total",
+        "cause",
+        "producers",
+        "Kafka producers that were given up and replaced, by cause.",
+        "Repeated restarts: look at the log's lines about the producer, and at the brokers and topics.",
+    )
     BREAKER_STATE = _gauge(
         "sofy_relay_breaker_state",
         "",

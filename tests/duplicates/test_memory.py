@@ -25,6 +25,18 @@ async def test_when_full_the_oldest_goes_and_memory_stays() -> None:
     assert len(window) == 3
 
 
+async def test_cleared_it_knows_nothing_and_learns_anew() -> None:
+    window = MemoryWindow(max_entries=3, window_s=60, clock=Clock())
+    window.remember(ids(1)[0])
+
+    window.clear()
+    forgotten = not await window.known(ids(1)) and len(window) == 0
+    window.remember(ids(1)[0])
+
+    assert forgotten
+    assert list(await window.known(ids(1))) == ids(1)
+
+
 async def test_what_is_older_than_the_window_is_forgotten() -> None:
     clock = Clock()
     window = MemoryWindow(max_entries=10, window_s=60, clock=clock)

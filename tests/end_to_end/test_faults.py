@@ -165,6 +165,28 @@ async def test_a_missing_topic_is_named_not_created_and_waited_for(
         assert (await relay.post(body())).status_code == 200
 
 
+async def test_after_a_topic_was_deleted_and_made_again_a_replay_is_published_on_the_new_one(
+    private_topics: Topics, fragile: Cluster
+) -> None:
+    status = fragile.topics["STATUS"]
+    async with RelayProcess(fragile.bootstrap_servers, fragile.topics) as relay:
+        await relay.ready()
+        assert (await relay.post(body())).json()["accepted"] == 1
+
+        await asyncio.to_thread(private_topics.delete, status)
+        async with asyncio.timeout(90):  # an idle producer looks at the topics once a minute
+            while (answer := await relay.post(body(item(id="meanwhile")))).status_code == 200:
+                await asyncio.sleep(0.2)
+        still_missing = status not in private_topics.names()
+        await asyncio.to_thread(private_topics.create, status)
+        replay = await post_until_200(relay, body(), RECOVERED_WITHIN_S)
+
+        assert answer.status_code == 503
+        assert still_missing
+        assert replay.json() == {"accepted": 1, "duplicates": 0, "dead_lettered": 0}
+        assert 'sofy_relay_producer_restarts_total{cause="topic_missing"} 1.0' in await relay.metrics()
+
+
 async def until_readiness_says(relay: RelayProcess, reason: str) -> None:
     async with asyncio.timeout(10):
         while (await relay.admin.get("/readyz")).json()["reason"] != reason:

@@ -12,6 +12,7 @@ VOCABULARY = Vocabulary(
     topics={"status": "t.status", "other": "t.other", "dead_letter": "t.dead-letter"},
     statuses={status.value: (status.is_final, status.rank) for status in Status},
     status_categories=frozenset((status.value, category) for status, category in combinations()),
+    producer_failures=("sender_stopped", "metadata_stopped", "topic_missing"),
     fields=FIELDS,
     version="1.2.3",
     schema=SCHEMA_VERSION,
