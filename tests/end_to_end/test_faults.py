@@ -200,10 +200,10 @@ async def test_a_broker_killed_and_restarted_loses_nothing_that_was_answered_200
         await relay.ready()
         acknowledged = set()
 
-        for number in range(60):
+        for number in range(40):
             if number == 20:
                 await asyncio.to_thread(private_kafka.kill)
-            if number == 30:
+            if number == 23:
                 await asyncio.to_thread(private_kafka.restart)
             answer, seconds = await timed(relay, body(item(id=f"sms-{number}")))
             assert seconds <= ANSWER_WITHIN_S
