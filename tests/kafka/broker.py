@@ -1,11 +1,9 @@
 """A real Apache Kafka broker as a child process: one combined KRaft node, or one of several."""
 
 import logging
-import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -13,20 +11,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka.guard import Guard
+from tests.child import ChildServer
 from tests.kafka.jars import Installation
 from tests.kafka.ports import free_ports
 
 READY_WITHIN_S = 60.0
 """Starting takes about 1.5 s on two idle cores, 3 s without the class archive: this is for a crowded machine."""
-STOP_WITHIN_S = 20.0
-"""Stopping takes about 0.3 s. After this long it is killed."""
 _START_ATTEMPTS = 3
 _POLL_S = 0.02
 _LAST_LINES = 25
@@ -76,7 +70,7 @@ def new_cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-class RealBroker:
+class RealBroker(ChildServer):
     """One broker-and-controller node on 127.0.0.1, with its own data folder, which `close` removes.
 
     Every method blocks, for up to seconds: from a coroutine call it by `asyncio.to_thread`. One caller at a time.
@@ -109,6 +103,7 @@ class RealBroker:
         brokers: int = 1,
         jvm: Sequence[str] = TEST_JVM,
     ) -> None:
+        super().__init__("kafka")
         self._installation = installation
         self._may_move = ports is None
         self._was_ready = False
@@ -121,9 +116,6 @@ class RealBroker:
         self._client = dict(client or {})
         self._brokers = brokers
         self._jvm = tuple(jvm)
-        self._folder = Path(tempfile.mkdtemp(prefix="sofy-relay-kafka-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._guard: Guard | None = None
         self._log_seen = 0
 
     @property
@@ -170,15 +162,7 @@ class RealBroker:
         if not self._data.exists():
             self._format()
         self._log_seen = self._log.stat().st_size if self._log.exists() else 0
-        with self._output.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own arguments only
-                self._command(self._jvm, "kafka.Kafka", str(self._file)),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the tests, which then stop it in order
-            )
-        self._guard = Guard(self._process.pid, self._folder)
+        self._spawn(self._command(self._jvm, "kafka.Kafka", str(self._file)))
 
     def wait_ready(self) -> None:
         """Wait until its log says that it has started and a client sees as many brokers as it should.
@@ -204,23 +188,6 @@ class RealBroker:
         self._signal(signal.SIGTERM)
         self._reap()
 
-    def kill(self) -> None:
-        """End it at once (SIGKILL), its data kept for the next `start`. Nothing to do if it does not run."""
-        self._signal(signal.SIGKILL)
-        self._reap()
-
-    def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open, nobody answers once this returns."""
-        self._signal(signal.SIGSTOP)
-        if self._process is not None:
-            # The signal is asynchronous: on a busy machine some threads would go on answering for a while.
-            # WNOWAIT leaves an end, should it have ended, for whoever reaps it.
-            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def resume(self) -> None:
-        """Let it run on after `pause` (SIGCONT)."""
-        self._signal(signal.SIGCONT)
-
     def restart(self) -> None:
         """Stop it if it runs, and start it on the same ports with the same data.
 
@@ -229,24 +196,6 @@ class RealBroker:
         """
         self.stop()
         self.start()
-
-    def close(self) -> None:
-        """Kill it and remove its data. May be called twice; afterwards it cannot be started again."""
-        self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:  # an interrupt too must not leave a JVM behind
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _data(self) -> Path:
@@ -354,23 +303,6 @@ class RealBroker:
         with suppress(KafkaException):
             return len(admin.list_topics(timeout=1.0).brokers) >= self._brokers
         return False
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)  # does nothing once the process has ended
-
-    def _reap(self) -> None:
-        if self._process is None:
-            return
-        try:
-            self._process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-        if self._guard is not None:
-            self._guard.dismiss()
-            self._guard = None
 
 
 def _last_lines(text: str) -> str:
