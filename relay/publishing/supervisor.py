@@ -154,7 +154,7 @@ class Supervisor:
         self._reported = None
         findings = [finding for topic in self._topics for finding in compare(topic, listing.topics[topic.name])]
         short = [finding for finding in findings if finding.level is not Level.OK]
-        self._observer.kafka_verified(short, _min_insync_replicas(listing, self._topics))
+        self._observer.kafka_verified(short, _configured("min.insync.replicas", listing, self._topics))
 
     def _not_ready(self, reason: Reason, detail: str) -> None:
         self._retire(self._publisher.lose(reason))
@@ -167,9 +167,7 @@ class Supervisor:
 
     def _batch(self, listing: Listing) -> int:
         """A batch that every topic takes, where the brokers tell: else small records would be refused in company."""
-        found = [listing.topics[topic.name].configs or {} for topic in self._topics]
-        limits = [int(configs["max.message.bytes"]) for configs in found if "max.message.bytes" in configs]
-        return min([MAX_BATCH_BYTES, *limits])
+        return min([MAX_BATCH_BYTES, *_configured("max.message.bytes", listing, self._topics).values()])
 
     def _retire(self, producer: RunningProducer | None) -> None:
         """Stop a producer in the background: what it still acknowledges counts."""
@@ -187,7 +185,7 @@ def _missing_says(missing: Sequence[str], connection: KafkaConnection) -> str:
     )
 
 
-def _min_insync_replicas(listing: Listing, topics: Sequence[TopicSpec]) -> dict[str, int]:
-    setting = "min.insync.replicas"
+def _configured(setting: str, listing: Listing, topics: Sequence[TopicSpec]) -> dict[str, int]:
+    """Give a numeric setting of each topic, where the brokers tell it."""
     configs = {topic.name: listing.topics[topic.name].configs or {} for topic in topics}
     return {name: int(found[setting]) for name, found in configs.items() if setting in found}

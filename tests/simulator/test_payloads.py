@@ -1,7 +1,6 @@
 """Webhooks look as Sofy's do, and prove themselves as Sofy's do."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from relay.simulator.lives import Lives
 from relay.simulator.payloads import headers_of, items_of, status_webhook
 from relay.sofy.authenticity import Authenticator, AuthenticDelivery, Claim, Credentials
 from tests.simulator.reading import EPOCH, dice, registration
+from tests.sofy.payloads import SAMPLE, item
 
 SECRET = "a secret"
 
@@ -20,25 +20,7 @@ def _body_of(recipient: str) -> bytes:
 
 
 def test_a_body_has_the_documented_fields_and_types() -> None:
-    documented: dict[str, Any] = {  # the example of Sofy's documentation
-        "data": [
-            {
-                "body": "Hello world !",
-                "from": "36789",
-                "to": "33199000000",
-                "createdAt": "2022-12-29T18:24:27.000Z",
-                "updatedAt": "2022-12-29T18:24:44.938Z",
-                "id": "zzzzz",
-                "status": "delivered",
-                "statusReason": "DELIVRD",
-                "price": 0.08,
-                "parts": 1,
-            }
-        ],
-        "webhookId": "xxxxx",
-        "id": "yyyyy",
-        "type": "sms.status",
-    }
+    documented = {**SAMPLE, "data": [item(to="33199000000")]}  # the example of Sofy's documentation
 
     body = json.loads(_body_of("33199000000"))
 
