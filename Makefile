@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PORT ?= 9092
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format kafka lock clean
+.PHONY: help setup demo test faults lint format kafka lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(STAMP) ## watch SMS statuses arrive on an embedded Kafka; ARGS="--second
 test: $(STAMP) ## run all tests; with a JDK and Maven against a real Apache Kafka
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
+faults: $(STAMP) ## run the long fault tests: clusters of three, outages, restarts
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,6 +50,9 @@ kafka: $(STAMP) ## run a real local broker in the foreground; PORT=9092
 lock: $(STAMP) ## renew requirements.lock, hashed and naming no registry
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml --output-file requirements.lock
+
+audit: $(STAMP) ## look the locked dependencies up among known vulnerabilities; needs an advisory database
+	@$(BIN)/uvx pip-audit --requirement requirements.lock --disable-pip --strict
 
 clean: ## remove what the other targets made in this folder
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 import structlog
 import uvloop
@@ -22,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from relay import __version__
+from relay.duplicates.ids import scope_of
 from relay.duplicates.memory import MemoryWindow
 from relay.duplicates.port import DuplicateWindow, WindowObserver
 from relay.duplicates.shared import SharedWindow
@@ -40,12 +42,17 @@ from relay.observability.observer import Observer
 from relay.pipeline import Pipeline
 from relay.privacy import Numbers, Privacy
 from relay.publishing.admission import Admission
+from relay.publishing.certificates import expiries
+from relay.publishing.connection import KafkaConnection
 from relay.publishing.kafka import KafkaPublisher
-from relay.publishing.producer import Failure
+from relay.publishing.replacement import Cause
 from relay.publishing.supervisor import Supervisor
 from relay.publishing.topics import Finding
 from relay.reasons import Reason
+from relay.rotation import Rotation
 from relay.settings import Settings
+from relay.settings.environment import Loaded
+from relay.settings.following import FollowedFiles
 from relay.sofy.authenticity import Authenticator, Credentials
 from relay.sofy.numbers import PhoneNumbers
 from relay.sofy.payload import FIELDS
@@ -64,8 +71,10 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 class Relay:
     """One relay. Construct, `start`, and `stop` once, all within one running event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, followed: FollowedFiles | None = None) -> None:
         """Bind both ports and build the parts; nothing is served and Kafka is not asked yet.
+
+        `followed` are the files whose secrets and certificates may change meanwhile; without, none may.
 
         Raises:
             ListenError: a port is in use, or a host is not this machine's.
@@ -87,7 +96,14 @@ class Relay:
             connection=connection(settings),
             publisher=publisher,
             topics=[spec for spec in topic_specs(settings) if spec.name in topics.values()],
-            observer=_KafkaReports(self._health, self._verified, self._instruments, window, topics),
+            observer=_KafkaReports(
+                health=self._health,
+                verified=self._verified,
+                instruments=self._instruments,
+                window=window,
+                topics=topics,
+                servers=settings.kafka.bootstrap_servers,
+            ),
         )
         self._pipeline = Pipeline(
             authenticator=authenticator,
@@ -126,9 +142,11 @@ class Relay:
             answer_within_s=settings.http.answer_within_s, keep_alive_s=settings.http.keep_alive_s
         )
         admin = admin_app(registry, self._health, Version(relay=__version__, schema=SCHEMA_VERSION))
+        self._rotation = None if followed is None else Rotation(followed, self)
+        self._show_expiries(connection(settings))
         self._drain_s = settings.http.drain_s
         self._webhook_server, self._admin_server = _servers(settings, webhook, admin, bounds, rng)
-        self._lag: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def webhook_port(self) -> int:
@@ -148,7 +166,9 @@ class Relay:
         self._supervisor.start()
         if self._shared_window is not None:
             self._shared_window.start()
-        self._lag = asyncio.create_task(watch_loop_lag(self._instruments.event_loop_lag.observe))
+        self._background.append(asyncio.create_task(watch_loop_lag(self._instruments.event_loop_lag.observe)))
+        if self._rotation is not None:
+            self._background.append(asyncio.create_task(self._rotation.follow()))
         # What lives now lives to the end: not looking at it again took the 99th percentile from 20 to 9 ms.
         gc.collect()
         gc.freeze()
@@ -172,28 +192,55 @@ class Relay:
             await _step("the duplicate window is told the last and closed", self._shared_window.close(WINDOW_CLOSE_S))
         self._admin_server.stop_accepting()
         await _step("the admin port is closed", self._admin_server.drain(ADMIN_STOP_S, idle_grace_s=0.0))
-        if self._lag is not None:
-            self._lag.cancel()
-            await asyncio.wait({self._lag})
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         _log.info("stopped")
+
+    def webhooks_renewed(self, settings: Settings) -> None:
+        """Judge webhooks by the credentials of `settings` from now on; see `relay.rotation`."""
+        authenticator = _authenticator(settings)
+        self._instruments.know_accounts(authenticator.accounts)
+        self._pipeline.trust(authenticator)
+
+    def kafka_renewed(self, connection: KafkaConnection) -> None:
+        """Reach Kafka by `connection` from now on; see `relay.rotation`."""
+        self._supervisor.renew(connection)
+        self._show_expiries(connection)
+
+    def secrets_stale(self, *, stale: bool) -> None:
+        """Show whether a changed file is of no use; see `relay.rotation`."""
+        self._instruments.secrets_stale.set(stale)
+
+    def _show_expiries(self, connection: KafkaConnection) -> None:
+        when = expiries(connection)
+        self._instruments.certificate_expiries({path: moment.timestamp() for path, moment in when.items()})
 
 
 class _KafkaReports:
     """Joins what the supervisor sees to readiness and log."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is joined
         self,
+        *,
         health: Health,
         verified: asyncio.Event,
         instruments: Instruments,
         window: DuplicateWindow,
         topics: Mapping[Destination, str],
+        servers: Sequence[str],
     ) -> None:
         self._health = health
         self._verified = verified
         self._instruments = instruments
         self._window = window
         self._topics = topics
+        self._servers = servers
+
+    def topics_found(self, ids: Mapping[str, UUID | None]) -> None:
+        # The ids alone say which cluster's they are; a broker that tells none leaves that to the addresses.
+        cluster = self._servers if None in ids.values() else ()
+        self._window.belong_to(scope_of(*cluster, *(f"{name}={id_}" for name, id_ in ids.items())))
 
     def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
         for finding in findings:
@@ -207,32 +254,36 @@ class _KafkaReports:
     def kafka_not_ready(self, reason: Reason, detail: str) -> None:
         self._health.mark_unverified(reason, detail)
 
-    def producer_replaced(self, cause: Failure) -> None:
-        if cause is Failure.TOPIC_MISSING:
+    def producer_replaced(self, cause: Cause) -> None:
+        if cause in {Cause.TOPIC_MISSING, Cause.TOPIC_RECREATED}:
             # What it remembers stood on a topic that is gone: a replay must be published on the new one.
             self._window.clear()
         self._instruments.producer_restarts[(cause.value,)].inc()
         _log.warning("the Kafka producer is replaced", cause=cause.value)
 
+    def producer_kept(self, cause: Cause, detail: str) -> None:
+        _log.warning("the Kafka producer should be replaced, but no other can be had", cause=cause.value, detail=detail)
 
-def run(settings: Settings, warnings: Sequence[str] = ()) -> int:
-    """Serve until SIGTERM or SIGINT; give the exit status. `warnings` are logged first.
+
+def run(loaded: Loaded, environ: Mapping[str, str]) -> int:
+    """Serve until SIGTERM or SIGINT; give the exit status. `loaded` came from `environ`; its warnings are logged.
 
     Raises:
         ListenError: a port is in use; nothing was started.
     """
+    settings = loaded.settings
     log_format = settings.log.format or ("console" if sys.stderr.isatty() else "json")
     configure(settings.log.level, log_format, sys.stderr)
-    for warning in warnings:
+    for warning in loaded.warnings:
         _log.warning("setting ignored", detail=warning)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, FollowedFiles(environ, loaded)))
     logging.shutdown()
     return 0
 
 
-async def _serve(settings: Settings) -> None:
-    relay = Relay(settings)
+async def _serve(settings: Settings, followed: FollowedFiles) -> None:
+    relay = Relay(settings, followed)
     stopping = asyncio.Event()
     # The signals are ours: uvicorn would raise them again after its shutdown, and the process would die by them.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -272,12 +323,11 @@ def _window(settings: Settings, observer: WindowObserver) -> MemoryWindow | Shar
     if own.store == "memory":
         return local
     # Here and not above: Redis' client is an extra, which only those have who share a window.
-    from relay.duplicates.redis import RedisStore, scope_of  # noqa: PLC0415
+    from relay.duplicates.redis import RedisStore  # noqa: PLC0415
 
-    scope = scope_of(*settings.kafka.bootstrap_servers, *destinations(settings).values())
     return SharedWindow(
         local=local,
-        store=RedisStore(own.store, scope=scope),
+        store=RedisStore(own.store, scope=scope_of(*destinations(settings).values())),
         window_s=own.window_s,
         observer=observer,
         clock=time.monotonic,
@@ -300,7 +350,7 @@ def _vocabulary(authenticator: Authenticator, topics: dict[Destination, str]) ->
         topics={destination.value: name for destination, name in topics.items()},
         statuses={status.value: (status.is_final, status.rank) for status in Status},
         status_categories=frozenset((status.value, category) for status, category in combinations()),
-        producer_failures=tuple(Failure),
+        causes=tuple(Cause),
         fields=FIELDS,
         version=__version__,
         schema=SCHEMA_VERSION,

@@ -191,6 +191,10 @@ class Pipeline:
         self._observer = observer
         self._draining = False
 
+    def trust(self, authenticator: Authenticator) -> None:
+        """Judge deliveries by another authenticator from now on."""
+        self._authenticator = authenticator
+
     @property
     def draining(self) -> bool:
         """Whether new deliveries are refused for good."""

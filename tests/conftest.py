@@ -10,6 +10,7 @@ import pytest
 from relay.demo.broker import EmbeddedBroker
 from tests.kafka.broker import QUICK_FAULTS, RealBroker
 from tests.kafka.choice import Kafka, KafkaAddressError, local_broker, real_kafka
+from tests.kafka.guarded import GuardedKafka, guarded_broker
 from tests.kafka.jars import KafkaUnavailableError
 from tests.kafka.topics import Topics
 from tests.redis.server import RedisServer, RedisUnavailableError
@@ -49,6 +50,14 @@ def topics(kafka: Kafka, request: pytest.FixtureRequest) -> Iterator[Topics]:
 def private_topics(private_kafka: RealBroker, request: pytest.FixtureRequest) -> Topics:
     """Makes topics on `private_kafka`."""
     return Topics(private_kafka.bootstrap_servers, prefix=request.node.name)
+
+
+@pytest.fixture(scope="session")
+def guarded_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
+    """A broker with TLS, users and access control; each test makes topics of its own and grants its rights."""
+    with _or_without(guarded_broker(tmp_path_factory.mktemp("certificates")), pytestconfig) as guarded:
+        pytestconfig.stash.setdefault(_KAFKA_SUMMARY, f"real {guarded.broker.version}")
+        yield guarded
 
 
 @pytest.fixture(scope="session")

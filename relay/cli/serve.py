@@ -1,6 +1,7 @@
 """`relay serve`."""
 # ruff: noqa: PLC0415 - what takes long to import is imported when it is used: see relay.cli
 
+import os
 import signal
 import sys
 
@@ -26,7 +27,7 @@ def serve() -> None:
     from relay.http.servers import ListenError
 
     try:
-        code = run(loaded.settings, loaded.warnings)
+        code = run(loaded, os.environ)
     except ListenError as error:
         fail(str(error), WRONG_SETTINGS)
     raise typer.Exit(code)

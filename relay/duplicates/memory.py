@@ -21,6 +21,7 @@ class MemoryWindow:
         # Oldest first. Ids of one second share one time, kept beside the count of them.
         self._order: deque[bytes] = deque()
         self._seconds: deque[tuple[int, int]] = deque()
+        self._topics: str | None = None
 
     async def known(self, ids: Sequence[str]) -> Collection[str]:
         """Give those of `ids` that are remembered and not too old. Never suspends."""
@@ -44,6 +45,12 @@ class MemoryWindow:
         self._known.clear()
         self._order.clear()
         self._seconds.clear()
+
+    def belong_to(self, topics: str) -> None:
+        """Forget everything unless it was of the same topics; see `DuplicateWindow`."""
+        if self._topics not in {None, topics}:
+            self.clear()
+        self._topics = topics
 
     def __len__(self) -> int:
         """Give how many ids are remembered, the expired ones not counted."""

@@ -20,6 +20,13 @@ class DuplicateWindow(Protocol):
     def clear(self) -> None:
         """Forget everything that this process remembers: the topic that held it is gone. Does not block."""
 
+    def belong_to(self, topics: str) -> None:
+        """Hold ids of records on `topics` from now on, and none of those on others before. Does not block.
+
+        `topics` is a text that is the same for the same topics of the same cluster (`relay.duplicates.ids.scope_of`),
+        and another one after one of them was deleted and made again.
+        """
+
     def __len__(self) -> int:
         """Give how many ids are remembered."""
 

@@ -7,7 +7,6 @@ bound them. A lost key costs a second record with the same id and nothing else.
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Final, Protocol
 
 from redis.asyncio.connection import Connection, SSLConnection
@@ -54,15 +53,6 @@ class RedisAddress(Protocol):
         """Encrypted; certificate and host name are then verified against the system's authorities."""
 
 
-def scope_of(*parts: str) -> str:
-    """Give a short text that is the same for the same `parts` in any order, and else another.
-
-    An id that was acknowledged by one Kafka says nothing about another: relays that share a server, but
-    not the topics they write to, must not take each other's marks for their own.
-    """
-    return sha256("\n".join(sorted(parts)).encode()).hexdigest()[:8]
-
-
 class RedisStore:
     """A `relay.duplicates.store.Store` on one connection to a Redis or Valkey server.
 
@@ -71,7 +61,7 @@ class RedisStore:
 
     def __init__(self, address: RedisAddress, *, scope: str) -> None:
         """Take where the server is, and whose marks these are (see `scope_of`); nothing is connected."""
-        self._prefix = f"{_PREFIX}:{scope}:".encode()
+        self.rescope(scope)
         kind = SSLConnection if address.tls else Connection
         # No limits, retries or health checks of the client's own: the window bounds, breaks and probes by itself.
         self._connection = kind(
@@ -84,6 +74,10 @@ class RedisStore:
             socket_timeout=None,
             socket_connect_timeout=None,
         )
+
+    def rescope(self, scope: str) -> None:
+        """Put another scope into the keys; see `Store`."""
+        self._prefix = f"{_PREFIX}:{scope}:".encode()
 
     async def connect(self) -> None:
         """Make a new connection and log in; see `Store`."""

@@ -92,6 +92,7 @@ class SharedWindow:
         self._lookups: deque[_LookUp] = deque()
         self._work = asyncio.Event()
         self._closing = False
+        self._topics: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -140,6 +141,17 @@ class SharedWindow:
         """
         self._local.clear()
         self._report_lost(self._marks.clear())
+
+    def belong_to(self, topics: str) -> None:
+        """Share ids with the replicas that publish to the same topics; see `DuplicateWindow`.
+
+        The store's marks of topics before stay until they expire, and nobody looks at them.
+        """
+        if topics != self._topics:
+            self._topics = topics
+            self._local.belong_to(topics)
+            self._report_lost(self._marks.clear())
+            self._store.rescope(topics)
 
     def __len__(self) -> int:
         """Give how many ids this process remembers by itself."""

@@ -52,6 +52,9 @@ class Mark:
 class Store(Protocol):
     """One connection to what the replicas share. One caller at a time; any call may be cancelled at any point."""
 
+    def rescope(self, scope: str) -> None:
+        """Keep and look up ids under `scope` from the next exchange on; those of another scope stay out of sight."""
+
     async def connect(self) -> None:
         """Make a new connection in place of whatever was there. Without a bound of its own.
 

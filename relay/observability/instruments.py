@@ -54,7 +54,7 @@ class Vocabulary:
     """Each status word's (is_final, rank)."""
     status_categories: frozenset[tuple[str, str]]
     """Each (status, category) that can occur; the category is empty where there is no reason."""
-    producer_failures: tuple[str, ...]
+    causes: tuple[str, ...]
     """Why a producer may be replaced."""
     fields: tuple[str, ...]
     """The provider's field names that can be unreadable."""
@@ -76,8 +76,14 @@ class Children(dict[tuple[str, ...], Child], Generic[Child]):
 
     def __init__(self, parent: Child, combinations: Iterable[tuple[str, ...]]) -> None:
         """Make a child for each of `combinations`, whose values close the labels' sets."""
-        super().__init__((values, parent.labels(*values)) for values in combinations)
+        super().__init__()
         self._parent = parent
+        self._closed: list[set[str]] = []
+        self.add(combinations)
+
+    def add(self, combinations: Iterable[tuple[str, ...]]) -> None:
+        """Make a child for each of `combinations` too, and count their values among the closed sets."""
+        self.update((values, self._parent.labels(*values)) for values in combinations)
         self._closed = [set(values) for values in zip(*self, strict=True)]
 
     def __missing__(self, key: tuple[str, ...]) -> Child:
@@ -130,7 +136,7 @@ class Instruments:
         self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
         self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
         self.producer_restarts = Children(
-            make.counter(Catalogue.PRODUCER_RESTARTS), [(cause,) for cause in vocabulary.producer_failures]
+            make.counter(Catalogue.PRODUCER_RESTARTS), [(cause,) for cause in vocabulary.causes]
         )
         self._breaker_state = make.gauge(Catalogue.BREAKER_STATE)
         self._min_insync_replicas = make.gauge(Catalogue.TOPIC_MIN_INSYNC_REPLICAS)
@@ -139,6 +145,8 @@ class Instruments:
         self._ready = make.gauge(Catalogue.READY)
         self._duplicate_window_entries = make.gauge(Catalogue.DUPLICATE_WINDOW_ENTRIES)
         self.duplicate_window_errors = make.counter(Catalogue.DUPLICATE_WINDOW_ERRORS)
+        self._certificate_expiry = make.gauge(Catalogue.CERTIFICATE_EXPIRY)
+        self.secrets_stale = make.gauge(Catalogue.SECRETS_STALE)
         self.event_loop_lag = make.histogram(Catalogue.EVENT_LOOP_LAG)
         make.gauge(Catalogue.BUILD_INFO).labels(vocabulary.version, str(vocabulary.schema)).set(1)
 
@@ -166,6 +174,20 @@ class Instruments:
             self._breaker_state.set_function(breaker_state)
         if duplicate_window_entries is not None:
             self._duplicate_window_entries.set_function(duplicate_window_entries)
+
+    def certificate_expiries(self, timestamps: Mapping[str, float]) -> None:
+        """Show when each certificate file expires, by path, in Unix time; and no file but these."""
+        self._certificate_expiry.clear()
+        for path, timestamp in timestamps.items():
+            self._certificate_expiry.labels(path).set(timestamp)
+
+    def know_accounts(self, accounts: Iterable[str]) -> None:
+        """Count for these accounts too from now on; each new one costs some series, so they are a person's to name."""
+        new = tuple(account for account in accounts if (account,) not in self.events_received)
+        self.webhooks.add(_webhook_labels(new))
+        self.events_received.add((account,) for account in new)
+        self.events.add(product(new, _RESULTS))
+        self.duplicates.add(product(new, _DUPLICATE_KINDS))
 
     def min_insync_replicas(self, destination: str, replicas: int) -> None:
         """Show a topic's `min.insync.replicas`, once the broker has let it be read.

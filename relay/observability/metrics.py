@@ -278,6 +278,20 @@ class Catalogue:
         "Look-ups that Redis left unanswered for 50 ms, marks that it never took, and failed attempts to reach it.",
         "While it rises a replay to another pod becomes a second record; nothing is lost: look at Redis and the log.",
     )
+    CERTIFICATE_EXPIRY = _gauge(
+        "sofy_relay_certificate_expiry_timestamp_seconds",
+        "file",
+        "seconds",
+        "Unix time at which a certificate file of the Kafka connection expires: of the authorities the last one does.",
+        "Renew the file before: the relay takes a new one over by itself. Absent without certificate files.",
+    )
+    SECRETS_STALE = _gauge(
+        "sofy_relay_secrets_stale",
+        "",
+        "pods",
+        "1 while a changed secret or certificate file cannot be used and the one before is still in force, else 0.",
+        "If 1, the log says which file and what is wrong with it: the next restart would fail.",
+    )
     EVENT_LOOP_LAG = _Histogram(_LAG_BUCKETS)(
         "sofy_relay_event_loop_lag_seconds",
         "",

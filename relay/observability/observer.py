@@ -33,7 +33,6 @@ class Observer:
         """Count on `instruments`; `clock` gives Unix seconds; `remembered_sms` bounds the memory of order."""
         self._on = instruments
         self._topics = dict(vocabulary.topics)
-        self._accounts = frozenset(vocabulary.accounts)
         self._clock = clock
         self._order = _Order(vocabulary, remembered_sms)
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
@@ -60,7 +59,7 @@ class Observer:
         on.webhook_duration[(outcome,)].observe(seconds)
         if body_bytes is not None:
             on.webhook_body.observe(body_bytes)
-        if account != NO_ACCOUNT and account in self._accounts:
+        if account != NO_ACCOUNT and (account,) in on.events_received:
             # Whoever scans the port must not silence the alarm that Sofy has fallen silent.
             on.last_webhook.set(self._clock())
 

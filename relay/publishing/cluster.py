@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -15,10 +16,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
 from aiokafka.protocol.admin import DescribeConfigsRequest
-from aiokafka.protocol.metadata import MetadataRequest
 
 from relay.publishing.connection import KafkaConnection
-from relay.publishing.failures import reason_of
+from relay.publishing.failures import reason_of, refuses_our_certificate
+from relay.publishing.listing import ListTopics, topic_id
 from relay.publishing.plan import Change, Configure, Create, Grow, Impossible
 from relay.publishing.topics import FoundTopic, Listing
 from relay.reasons import Reason
@@ -109,6 +110,8 @@ def cause_of(error: BaseException, connection: KafkaConnection) -> str:
     """Say in a few words why a broker could not be asked."""
     says = f"the connection failed with {type(error).__name__}"
     match error:
+        case _ if refuses_our_certificate(error):
+            says = "it refuses our certificate or asks for one, look at RELAY_KAFKA__SSL_CERTFILE"
         case KafkaError() if reason_of(error) is Reason.NOT_AUTHORIZED:
             says = "it refuses the user or password of RELAY_KAFKA__SASL_USERNAME"
         case ssl.SSLCertVerificationError():
@@ -134,8 +137,7 @@ async def _connected(host: str, port: int, options: Mapping[str, Any]) -> AsyncI
 
 
 async def _list(broker: AIOKafkaConnection) -> Listing:
-    """Ask for all topics, which is what no names at all means."""
-    answer = (await broker.send(MetadataRequest(None))).to_object()
+    answer = (await broker.send(ListTopics())).to_object()
     topics = {}
     for topic in answer["topics"]:
         if topic["error_code"] == 0 and topic["partitions"]:
@@ -143,8 +145,10 @@ async def _list(broker: AIOKafkaConnection) -> Listing:
                 name=topic["topic"],
                 partitions=len(topic["partitions"]),
                 replication_factor=min(len(partition["replicas"]) for partition in topic["partitions"]),
+                id=topic_id(topic),
             )
-    return Listing(brokers=len(answer["brokers"]), topics=topics)
+    addresses = frozenset((broker["host"], broker["port"]) for broker in answer["brokers"])
+    return Listing(brokers=len(answer["brokers"]), addresses=addresses, topics=topics)
 
 
 async def _with_configs(broker: AIOKafkaConnection, listing: Listing, names: Sequence[str]) -> Listing:
@@ -160,14 +164,12 @@ async def _with_configs(broker: AIOKafkaConnection, listing: Listing, names: Seq
         found = topics[resource["resource_name"]]
         if resource["error_code"] == 0:
             entries = [entry for entry in resource["config_entries"] if entry["config_value"] is not None]
-            topics[found.name] = FoundTopic(
-                name=found.name,
-                partitions=found.partitions,
-                replication_factor=found.replication_factor,
+            topics[found.name] = replace(
+                found,
                 configs={entry["config_names"]: entry["config_value"] for entry in entries},
                 own_configs=_own_configs(entries),
             )
-    return Listing(brokers=listing.brokers, topics=topics)
+    return replace(listing, topics=topics)
 
 
 def _own_configs(entries: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:

@@ -1,5 +1,6 @@
 """Which of our reasons an error of the Kafka client is."""
 
+import ssl
 from typing import Final
 
 from aiokafka import errors as kafka
@@ -39,8 +40,21 @@ _REASONS: Final[tuple[tuple[Reason, tuple[type[BaseException], ...]], ...]] = (
 
 def reason_of(error: BaseException) -> Reason:
     """Give the reason that `error`, of aiokafka's producer or connection, stands for."""
+    if refuses_our_certificate(error):
+        return Reason.NOT_AUTHORIZED
     for reason, classes in _REASONS:
         if isinstance(error, classes):
             return reason
     # A sender that dies fails what it holds with the bare base class, which means nothing else in the producer.
     return Reason.PRODUCER_FAILED if type(error) is kafka.KafkaError else Reason.RECORD_REFUSED
+
+
+def refuses_our_certificate(error: BaseException) -> bool:
+    """Say whether a broker ended a TLS connection for who we are: an alert of its, where we had believed it."""
+    alert = error.__cause__ if isinstance(error, kafka.KafkaConnectionError) else error
+    return (
+        isinstance(alert, ssl.SSLError)
+        and not isinstance(alert, ssl.SSLCertVerificationError)
+        and "ALERT" in (alert.reason or "")
+        and "CERTIFICATE" in (alert.reason or "")
+    )

@@ -14,6 +14,7 @@ from relay.publishing.breaker import Breaker, BreakerState
 from relay.publishing.failures import reason_of
 from relay.publishing.port import NotPublishedError, PublishObserver
 from relay.publishing.producer import RunningProducer
+from relay.publishing.progress import Progress
 from relay.reasons import Reason
 
 _KAFKAS_OWN: Final = frozenset(
@@ -39,6 +40,8 @@ class _HandedOver:
     ticket: int
     since: float
     outcome: asyncio.Future[None]
+    progress: Progress
+    """Of the producer that has it: a predecessor's late outcomes say nothing about the one in place."""
 
 
 class KafkaPublisher:
@@ -67,6 +70,7 @@ class KafkaPublisher:
         self._breaker = breaker or Breaker()
         self._told_open = False
         self._producer: RunningProducer | None = None
+        self._progress = Progress()
         self._absence = Reason.KAFKA_UNREACHABLE
         self._too_large: list[tuple[_HandedOver, BaseException]] = []
         self._last_named: str | None = None
@@ -74,6 +78,7 @@ class KafkaPublisher:
     def use(self, producer: RunningProducer) -> RunningProducer | None:
         """Publish with `producer` from now on; give the one before, which the caller stops."""
         before, self._producer = self._producer, producer
+        self._progress = Progress()
         self._breaker.reset()
         return before
 
@@ -85,6 +90,11 @@ class KafkaPublisher:
         before, self._producer = self._producer, None
         self._absence = reason
         return before
+
+    @property
+    def progress(self) -> Progress:
+        """What became of the records handed to the producer in place."""
+        return self._progress
 
     @property
     def unavailable(self) -> Reason | None:
@@ -117,12 +127,15 @@ class KafkaPublisher:
             raise self._refused(record.destination, refusal or self._absence)
         self._breaker.tried(now)
         ticket = self._admission.enter(len(record.value) + len(record.key or b""), now)
-        handed_over = _HandedOver(record.destination, ticket, now, loop.create_future())
+        handed_over = _HandedOver(record.destination, ticket, now, loop.create_future(), self._progress)
+        self._progress.handed_over(now)
         try:
             async with asyncio.timeout_at(deadline):
                 acknowledgement = await producer.publish(self._topics[record.destination], record)
         except Exception as error:  # whatever the client raises: the record was not appended
             self._admission.leave(ticket)
+            if reason_of(error) is Reason.PRODUCER_FAILED:
+                handed_over.progress.fatal_error = True
             if reason_of(error) is not Reason.RECORD_TOO_LARGE:
                 raise self._refused(record.destination, reason_of(error), error) from error
             self._fail(handed_over, Reason.RECORD_TOO_LARGE, error)
@@ -159,6 +172,8 @@ class KafkaPublisher:
         if error is None:
             now = asyncio.get_running_loop().time()
             self._breaker.acknowledged(now)
+            stored = done.result()
+            record.progress.acknowledged(stored.topic, stored.partition, stored.offset)
             if self._told_open:
                 self._told_open = False
                 _log.warning("Kafka acknowledges again: webhooks pass")
@@ -187,6 +202,8 @@ class KafkaPublisher:
     def _fail(self, record: _HandedOver, reason: Reason, error: BaseException) -> None:
         if reason in _KAFKAS_OWN:
             self._breaker.failed()
+        if reason is Reason.PRODUCER_FAILED:
+            record.progress.fatal_error = True
         self._observer.publish_failed(record.destination, reason)
         self._name_in_log(record.destination, reason, error)
         if not record.outcome.done():

@@ -7,7 +7,6 @@ topics its last listing showed, whether its tasks still run, and how to end it w
 import asyncio
 import logging
 from collections.abc import Awaitable
-from enum import StrEnum
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
@@ -19,6 +18,7 @@ from relay.events.record import Record
 from relay.publishing.cluster import ClusterUnreachableError, cause_of
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.failures import reason_of
+from relay.publishing.replacement import Cause
 from relay.reasons import Reason
 
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
@@ -33,17 +33,6 @@ _METADATA_PAUSE_S: Final = 0.05
 _CANCELS: Final = 5
 
 
-class Failure(StrEnum):
-    """Why a producer is of no more use: the `cause` label of `sofy_relay_producer_restarts_total`."""
-
-    SENDER_STOPPED = "sender_stopped"
-    """The task that sends is over: what is handed over stays in memory for ever."""
-    METADATA_STOPPED = "metadata_stopped"
-    """The task that follows the cluster is over: the next change of a leader would not be noticed."""
-    TOPIC_MISSING = "topic_missing"
-    """Its last listing lacks a topic that it is for."""
-
-
 class RunningProducer:
     """A producer that works until `stop`. acks is all and idempotence off, by design; `start` makes one."""
 
@@ -52,6 +41,7 @@ class RunningProducer:
         self._broker = broker
         self._producer: Any = producer
         self._cluster = self._producer.client.cluster
+        self._refreshes = broker.refreshes
 
     @classmethod
     async def start(cls, connection: KafkaConnection, *, max_batch_bytes: int = MAX_BATCH_BYTES) -> Self:
@@ -86,14 +76,24 @@ class RunningProducer:
         return running
 
     @property
-    def failure(self) -> Failure | None:
-        """Why it can never publish again, or None. Costs nothing; never blocks."""
+    def failure(self) -> Cause | None:
+        """Which of its tasks is over, so that it can never publish again, or None. Costs nothing; never blocks."""
         if self._producer._sender.sender_task.done():  # noqa: SLF001 - see the module's docstring
-            return Failure.SENDER_STOPPED
+            return Cause.SENDER_STOPPED
         follower = self._producer.client._sync_task  # noqa: SLF001 - see the module's docstring
         if follower is None or follower.done():
-            return Failure.METADATA_STOPPED
+            return Cause.METADATA_STOPPED
         return None
+
+    @property
+    def out_of_touch(self) -> bool:
+        """Whether its last try to learn of the cluster failed at every broker that it knows."""
+        return self._refreshes.failed
+
+    @property
+    def addresses(self) -> frozenset[tuple[str, int]]:
+        """Host and port of each broker that it knows."""
+        return frozenset((broker.host, broker.port) for broker in self._cluster.brokers())
 
     def knows(self, partition: TopicPartition) -> bool:
         """Whether the last full listing showed the topic of `partition`. Costs nothing; never blocks.
@@ -174,10 +174,11 @@ class _ProducingBroker(KafkaBroker):
     """
 
     aiokafka: AIOKafkaProducer | None = None
+    refreshes: "_Refreshes"
 
     async def _connect(self) -> Any:  # noqa: ANN401 - FastStream's type for the consumer's maker, unused here
         producer = AIOKafkaProducer(**self._connection_kwargs)
-        _pace_metadata(producer.client)
+        self.refreshes = _Refreshes(producer.client)
         try:
             await self.config.broker_config.producer.connect(producer, serializer=None)
         except BaseException:
@@ -205,25 +206,29 @@ def _broker(connection: KafkaConnection, max_batch_bytes: int) -> _ProducingBrok
     )
 
 
-def _pace_metadata(client: Any) -> None:  # noqa: ANN401 - aiokafka has no types
-    """Put a pause between two refreshes of the metadata.
+class _Refreshes:
+    """The refreshes of a client's metadata: a pause between two, and how the last one ended.
 
     aiokafka's sender asks again at once for as long as it holds a record of a partition without leader,
     or of a deleted topic: over a thousand requests a second, with the event loop busy doing nothing else.
     """
-    refresh, clock = client._metadata_update, asyncio.get_running_loop().time  # noqa: SLF001 - see the module's docstring
-    last = -_METADATA_PAUSE_S
 
-    async def paced(*arguments: Any) -> bool:  # noqa: ANN401 - passed through
-        nonlocal last
-        await asyncio.sleep(max(0.0, last + _METADATA_PAUSE_S - clock()))
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - aiokafka has no types
+        """Stand between `client` and its own way to refresh, from now on."""
+        self.failed = False
+        self._refresh = client._metadata_update  # noqa: SLF001 - see the module's docstring
+        self._clock = asyncio.get_running_loop().time
+        self._last = -_METADATA_PAUSE_S
+        client._metadata_update = self._paced  # noqa: SLF001 - see the module's docstring
+
+    async def _paced(self, *arguments: Any) -> bool:  # noqa: ANN401 - passed through
+        await asyncio.sleep(max(0.0, self._last + _METADATA_PAUSE_S - self._clock()))
         try:
-            refreshed: bool = await refresh(*arguments)
+            refreshed: bool = await self._refresh(*arguments)
         finally:
-            last = clock()
+            self._last = self._clock()
+        self.failed = not refreshed
         return refreshed
-
-    client._metadata_update = paced  # noqa: SLF001 - see the module's docstring
 
 
 async def _listed(producer: AIOKafkaProducer) -> bool:

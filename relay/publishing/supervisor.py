@@ -5,13 +5,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
+from uuid import UUID
 
 from aiokafka.structs import TopicPartition
 
 from relay.publishing.cluster import ClusterUnreachableError, read_cluster
 from relay.publishing.connection import KafkaConnection, UnusableConnectionError
 from relay.publishing.kafka import KafkaPublisher
-from relay.publishing.producer import MAX_BATCH_BYTES, Failure, RunningProducer
+from relay.publishing.producer import MAX_BATCH_BYTES, RunningProducer
+from relay.publishing.replacement import Cause, Symptoms, cause_to_replace
 from relay.publishing.topics import Finding, Level, Listing, TopicSpec, compare
 from relay.reasons import Reason
 
@@ -23,6 +25,9 @@ _log = logging.getLogger(__name__)
 class SupervisorObserver(Protocol):
     """What the supervisor reports, each change once; `app.py` joins it to readiness and log. Calls must not block."""
 
+    def topics_found(self, ids: Mapping[str, UUID | None]) -> None:
+        """Records go to these topics from now on. A topic made again has another id; None: the broker tells none."""
+
     def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
         """A broker answers, the topics exist, a producer runs.
 
@@ -32,8 +37,11 @@ class SupervisorObserver(Protocol):
     def kafka_not_ready(self, reason: Reason, detail: str) -> None:
         """Nothing is published, for `reason`; `detail` is one sentence that says what to look at."""
 
-    def producer_replaced(self, cause: Failure) -> None:
-        """A producer was given up for `cause`; another follows as soon as one can be had."""
+    def producer_replaced(self, cause: Cause) -> None:
+        """A producer was given up for `cause`; its successor is in place, or follows as soon as one can be had."""
+
+    def producer_kept(self, cause: Cause, detail: str) -> None:
+        """There is `cause` to replace the producer, but no other can be had; `detail` is one sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +53,24 @@ class Pace:
     """The longest pause between two attempts: recovery is late by at most this."""
     watch: float = 0.25
     """How often the running producer is looked at. Costs some attribute reads."""
+    ask: float = 2.0
+    """How often a producer in trouble has the bootstrap servers asked where the brokers are."""
     retire: float = 10.0
     """How long a replaced producer may still bring acknowledgements home."""
+
+
+class _Obstacle(Exception):  # noqa: N818 - no error: Kafka is simply not there yet
+    """Why no producer can be had now."""
+
+    def __init__(self, reason: Reason, says: str) -> None:
+        super().__init__(says)
+        self.reason = reason
 
 
 class Supervisor:
     """Keeps `publisher` supplied with a working producer, for ever, from `start` until `stop`.
 
-    For one event loop's thread. Creates no topic. A later cause for replacement has its place in `_watch`.
+    For one event loop's thread. Creates no topic. When and why a producer is replaced: `relay.publishing.replacement`.
     """
 
     def __init__(
@@ -70,13 +88,23 @@ class Supervisor:
         self._topics = tuple(topics)
         self._observer = observer
         self._pace = pace or Pace()
+        self._renewed = False
         self._reported: tuple[Reason, str] | None = None
+        self._kept: tuple[Cause, Reason] | None = None
         self._life: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin, in the running loop; returns at once. Once only."""
         self._life = asyncio.get_running_loop().create_task(self._live(), name="kafka-supervisor")
+
+    def renew(self, connection: KafkaConnection) -> None:
+        """Reach Kafka by `connection` from now on: other credentials, or the same files with another content.
+
+        A producer in place serves until one that is made from `connection` works. Returns at once.
+        """
+        self._connection = connection
+        self._renewed = True
 
     async def stop(self, limit: float = 5.0) -> None:
         """Refuse records from now on, bring home what is acknowledged within `limit` seconds, close everything.
@@ -100,7 +128,9 @@ class Supervisor:
         while True:
             try:
                 producer = await self._obtain()
-                await self._replace_on(await self._watch(producer))
+                while not (cause := await self._watch(producer)).useless:
+                    producer = await self._succeed(producer, cause)
+                self._give_up(producer, cause)
             except Exception:  # noqa: BLE001 - a fault of ours must not end the supply for good
                 _log.exception("the Kafka supervisor failed; it starts again")
                 self._retire(self._publisher.lose(Reason.PRODUCER_FAILED))
@@ -111,47 +141,96 @@ class Supervisor:
         pause = self._pace.first_retry
         while True:
             try:
-                listing = await read_cluster(self._connection, describe=[topic.name for topic in self._topics])
-                missing = [topic.name for topic in self._topics if topic.name not in listing.topics]
-                if not missing:
-                    producer = await RunningProducer.start(self._connection, max_batch_bytes=self._batch(listing))
-                    missing = self._unknown_to(producer)
-                    if not missing:
-                        self._put_in_place(producer, listing)
-                        return producer
-                    self._retire(producer)
-                self._not_ready(Reason.TOPIC_MISSING, _missing_says(missing, self._connection))
-            except ClusterUnreachableError as error:
-                self._not_ready(error.reason, str(error))
-            except UnusableConnectionError as error:
-                self._not_ready(Reason.KAFKA_UNREACHABLE, str(error))
+                return await self._attempt()
+            except _Obstacle as obstacle:
+                self._not_ready(obstacle.reason, str(obstacle))
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._pace.last_retry)
 
-    async def _watch(self, producer: RunningProducer) -> Failure:
-        """Look at the producer until it is of no more use; say why."""
+    async def _attempt(self) -> RunningProducer:
+        """Put a producer in place that is made from what holds now, or raise `_Obstacle`."""
+        # First: what is renewed while this attempt is under way is a cause for the next one.
+        self._renewed, connection = False, self._connection
+        try:
+            listing = await read_cluster(connection, describe=[topic.name for topic in self._topics])
+            missing = [topic.name for topic in self._topics if topic.name not in listing.topics]
+            if not missing:
+                producer = await RunningProducer.start(connection, max_batch_bytes=self._batch(listing))
+                missing = self._unknown_to(producer)
+                if not missing:
+                    self._put_in_place(producer, listing)
+                    return producer
+                self._retire(producer)
+        except ClusterUnreachableError as error:
+            raise _Obstacle(error.reason, str(error)) from error
+        except UnusableConnectionError as error:
+            raise _Obstacle(Reason.KAFKA_UNREACHABLE, str(error)) from error
+        raise _Obstacle(Reason.TOPIC_MISSING, _missing_says(missing, connection))
+
+    async def _watch(self, producer: RunningProducer) -> Cause:
+        """Look at the producer until there is a cause to replace it; give that."""
+        clock = asyncio.get_running_loop().time
+        asked, moved = clock(), False
         while True:
             await asyncio.sleep(self._pace.watch)
-            if producer.failure is not None:
-                return producer.failure
-            if self._unknown_to(producer):
-                return Failure.TOPIC_MISSING
+            symptoms = self._symptoms(producer, moved=moved)
+            cause = cause_to_replace(symptoms)
+            if cause is not None:
+                return cause
+            if symptoms.doubtful and clock() - asked >= self._pace.ask:
+                moved = await self._moved_away_from(producer)
+                asked = clock()
 
-    async def _replace_on(self, cause: Failure) -> None:
-        """Take the producer out of use; the next round puts another in its place."""
+    def _symptoms(self, producer: RunningProducer, *, moved: bool) -> Symptoms:
+        progress = self._publisher.progress
+        return Symptoms(
+            stopped=producer.failure,
+            fatal_error=progress.fatal_error,
+            topic_missing=bool(self._unknown_to(producer)),
+            offsets_went_back=progress.offsets_went_back,
+            credentials_changed=self._renewed,
+            silent_s=progress.silent_s,
+            out_of_touch=producer.out_of_touch,
+            moved=moved,
+        )
+
+    async def _moved_away_from(self, producer: RunningProducer) -> bool:
+        """Ask the bootstrap servers: whether all brokers are at addresses that the producer does not know."""
+        try:
+            found = (await read_cluster(self._connection)).addresses
+        except (ClusterUnreachableError, UnusableConnectionError):
+            return False
+        return bool(found) and found.isdisjoint(producer.addresses)
+
+    async def _succeed(self, producer: RunningProducer, cause: Cause) -> RunningProducer:
+        """Put another producer in the place of one that still serves, and give it; if none can be had, the same."""
+        try:
+            successor = await self._attempt()
+        except _Obstacle as obstacle:
+            self._renewed = self._renewed or cause is Cause.CREDENTIALS_CHANGED
+            if (cause, obstacle.reason) != self._kept:
+                self._kept = (cause, obstacle.reason)
+                self._observer.producer_kept(cause, str(obstacle))
+            await asyncio.sleep(self._pace.last_retry)
+            return producer
         self._observer.producer_replaced(cause)
-        if cause is Failure.TOPIC_MISSING:
-            producer = self._publisher.lose(Reason.TOPIC_MISSING)
-            missing = self._unknown_to(producer) if producer is not None else []
-            self._not_ready(Reason.TOPIC_MISSING, _missing_says(missing, self._connection))
+        return successor
+
+    def _give_up(self, producer: RunningProducer, cause: Cause) -> None:
+        """Take a useless producer out of use; the next round puts another in its place."""
+        self._observer.producer_replaced(cause)
+        if cause is Cause.TOPIC_MISSING:
+            self._publisher.lose(Reason.TOPIC_MISSING)
+            self._not_ready(Reason.TOPIC_MISSING, _missing_says(self._unknown_to(producer), self._connection))
         else:
-            producer = self._publisher.lose(Reason.PRODUCER_FAILED)
+            self._publisher.lose(Reason.PRODUCER_FAILED)
             self._not_ready(Reason.PRODUCER_FAILED, f"The Kafka producer failed ({cause}); another one is started.")
         self._retire(producer)
 
     def _put_in_place(self, producer: RunningProducer, listing: Listing) -> None:
+        self._observer.topics_found({topic.name: listing.topics[topic.name].id for topic in self._topics})
         self._retire(self._publisher.use(producer))
-        self._reported = None
+        self._reported = self._kept = None
         findings = [finding for topic in self._topics for finding in compare(topic, listing.topics[topic.name])]
         short = [finding for finding in findings if finding.level is not Level.OK]
         self._observer.kafka_verified(short, _configured("min.insync.replicas", listing, self._topics))

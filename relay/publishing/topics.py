@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 _UNLIMITED: Final = -1
 _SAFE_REPLICAS: Final = 2
@@ -45,6 +46,8 @@ class FoundTopic:
     partitions: int
     replication_factor: int
     """Of the partition that has the fewest."""
+    id: UUID | None = None
+    """Another one after it was deleted and made again; None: the broker (before Kafka 2.8) tells none."""
     configs: Mapping[str, str] | None = None
     """What is in force, the broker's defaults included; None: the broker did not let us read it."""
     own_configs: Mapping[str, str] | None = None
@@ -56,6 +59,8 @@ class Listing:
     """A cluster as one broker described it: every topic that our user may see."""
 
     brokers: int
+    addresses: frozenset[tuple[str, int]] = frozenset()
+    """Host and port of each broker, as the cluster advertises them."""
     topics: Mapping[str, FoundTopic]
 
 

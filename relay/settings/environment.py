@@ -8,8 +8,8 @@ its sentences from each error's place and type alone: a value may be a secret.
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -106,26 +106,30 @@ class Loaded:
     """One sentence for each unknown ``RELAY_`` name, with the nearest known one."""
     given: Mapping[str, str]
     """Which variable gave a setting (its name, or that with ``_FILE``); absent: the default holds."""
+    texts: Mapping[str, str] = field(repr=False)
+    """Each given setting's text, secrets included."""
 
 
-def load(environ: Mapping[str, str], *, to_serve: bool = False) -> Loaded:
+def load(environ: Mapping[str, str], *, to_serve: bool = False, groups: Collection[str] | None = None) -> Loaded:
     """Read all settings from `environ` and the files it names. Blocks on those files only.
 
     Args:
         environ: variables by name, as `os.environ`.
         to_serve: also refuse settings that `relay serve` must not start with: no token and no secret.
+        groups: those whose settings are needed (None: all), as `Settings` names them. The others are not read, may be
+            wrong or missing, and must not be used.
 
     Raises:
         SettingsError: with everything that is wrong, not only the first.
     """
-    reading = _read(environ)
+    reading = _read(environ, Settings.model_fields if groups is None else groups)
     warnings = tuple(unknown_names(environ))
     settings = _build(reading)
     broken = [*broken_rules(settings), *(unauthenticated(settings) if to_serve else ())]
     reading.problems += [it.sentence for it in broken if reading.wrong.isdisjoint(it.names)]
     if reading.problems:
         raise SettingsError(tuple(reading.problems), warnings)
-    return Loaded(settings, warnings, MappingProxyType(reading.given))
+    return Loaded(settings, warnings, MappingProxyType(reading.given), MappingProxyType(reading.texts))
 
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
@@ -190,17 +194,19 @@ class _Reading:
     given: dict[str, str]
     problems: list[str]
     wrong: set[str]
-    """Full names that have a problem already: rules between settings say nothing more about them."""
+    """Full names that have a problem already, or are not needed: rules between settings say nothing about them."""
 
     def refuse(self, name: str, sentence: str) -> None:
         self.problems.append(sentence)
         self.wrong.add(name)
 
 
-def _read(environ: Mapping[str, str]) -> _Reading:
-    """Find the text of each setting that is given, from its variable or from the file that one names."""
-    reading = _Reading({}, {}, [], set())
+def _read(environ: Mapping[str, str], groups: Collection[str]) -> _Reading:
+    """Find the text of each setting of `groups` that is given, from its variable or from the file that one names."""
+    reading = _Reading({}, {}, [], {name for name, known in KNOWN.items() if known.group not in groups})
     for name, known in KNOWN.items():
+        if name in reading.wrong:
+            continue
         in_file = name + FILE_SUFFIX
         if name in environ and in_file in environ:
             reading.refuse(name, f"{name} and {in_file} are both set; keep one of them.")

@@ -63,6 +63,7 @@ class SteeredStore:
         """Each id and the seconds that it was to be remembered."""
         self.exchanges: list[tuple[list[Mark], list[bytes]]] = []
         self.connections = 0
+        self.scopes: list[str] = []
         self.open = False
         self.raises: Exception | None = None
         self._answers = asyncio.Event()
@@ -78,6 +79,9 @@ class SteeredStore:
 
     def go_on(self) -> None:
         self._answers.set()
+
+    def rescope(self, scope: str) -> None:
+        self.scopes.append(scope)
 
     async def connect(self) -> None:
         await self._answers.wait()

@@ -33,6 +33,10 @@ class Subject:
 
         return all_known
 
+    def belong_to(self, topics: str) -> None:
+        for window in (self._told, self._asked):
+            window.belong_to(topics)
+
     async def known(self, *numbers: int) -> set[str]:
         return set(await self._asked.known(ids(*numbers)))
 
@@ -77,3 +81,18 @@ async def test_what_is_older_than_the_window_is_forgotten(subject: Subject) -> N
 
 async def _not(held: Callable[[], Awaitable[bool]]) -> bool:
     return not await held()
+
+
+async def test_of_topics_made_again_it_knows_nothing_and_of_the_same_ones_all(subject: Subject) -> None:
+    subject.belong_to("topics")
+    subject.remember(1)
+    await until(subject.knows(1))
+
+    subject.belong_to("topics")
+    of_the_same = await subject.known(1)
+    subject.belong_to("made again")
+    of_others = await subject.known(1)
+    subject.remember(2)
+    await until(subject.knows(2))
+
+    assert (of_the_same, of_others) == ({*ids(1)}, set())

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from redis import Redis
 
-from relay.duplicates.redis import scope_of
+from relay.duplicates.ids import scope_of
 from relay.duplicates.store import Failure
 from tests.duplicates.fakes import ids, until
 from tests.duplicates.replicas import Replica, reaching, started

@@ -23,13 +23,13 @@ class Cluster:
     """By the setting's name: STATUS, OTHER, DEAD_LETTER."""
 
 
-def _names() -> dict[str, str]:
+def names_of_topics() -> dict[str, str]:
     unique = uuid.uuid4().hex[:12]
     return {name: f"{unique}.{name.lower().replace('_', '-')}" for name in ("STATUS", "OTHER", "DEAD_LETTER")}
 
 
 def _made(make: Callable[[str], object]) -> dict[str, str]:
-    names = _names()
+    names = names_of_topics()
     for name in names.values():
         make(name)
     return names
@@ -56,4 +56,4 @@ def fragile(private_kafka: RealBroker, private_topics: Topics) -> Cluster:
 @pytest.fixture
 def without_topics(private_kafka: RealBroker) -> Cluster:
     """The same, but the topics do not exist."""
-    return Cluster(private_kafka.bootstrap_servers, _names())
+    return Cluster(private_kafka.bootstrap_servers, names_of_topics())

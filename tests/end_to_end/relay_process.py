@@ -46,7 +46,7 @@ class RelayProcess:
     async def __aenter__(self) -> Self:
         """Start, and wait until it listens (not until it is ready)."""
         self.spawn()
-        await self._until(lambda: self._answers("/startupz", 200), _START_WITHIN_S)
+        await self.until(lambda: self._answers("/startupz", 200), _START_WITHIN_S)
         return self
 
     def spawn(self) -> None:
@@ -74,7 +74,7 @@ class RelayProcess:
 
     async def ready(self, within_s: float = 20.0) -> None:
         """Wait until `/readyz` says so."""
-        await self._until(lambda: self._answers("/readyz", 200), within_s)
+        await self.until(lambda: self._answers("/readyz", 200), within_s)
 
     async def post(self, body: bytes, path: str = f"/webhooks/sofy/{TOKEN}", **headers: str) -> httpx.Response:
         return await self.client.post(path, content=body, headers=headers)
@@ -100,7 +100,7 @@ class RelayProcess:
         async def has() -> bool:
             return self.log().count(words) >= times
 
-        await self._until(has, within_s)
+        await self.until(has, within_s)
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -128,7 +128,8 @@ class RelayProcess:
         except httpx.TransportError:
             return False
 
-    async def _until(self, holds: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> None:
+        """Ask until it holds."""
         end = time.monotonic() + within_s
         while not await holds():
             assert time.monotonic() < end, f"not within {within_s} s:\n{self.log()}"

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from relay.events.sms_status import SCHEMA_VERSION, Status
 from relay.observability.instruments import Instruments, Vocabulary
+from relay.publishing.replacement import Cause
 from relay.sofy.payload import FIELDS
 from relay.sofy.statuses import combinations
 
@@ -12,7 +13,7 @@ VOCABULARY = Vocabulary(
     topics={"status": "t.status", "other": "t.other", "dead_letter": "t.dead-letter"},
     statuses={status.value: (status.is_final, status.rank) for status in Status},
     status_categories=frozenset((status.value, category) for status, category in combinations()),
-    producer_failures=("sender_stopped", "metadata_stopped", "topic_missing"),
+    causes=tuple(Cause),
     fields=FIELDS,
     version="1.2.3",
     schema=SCHEMA_VERSION,

@@ -35,6 +35,8 @@ FROZEN = {
     "sofy_relay_ready": ("gauge", ""),
     "sofy_relay_duplicate_window_entries": ("gauge", ""),
     "sofy_relay_duplicate_window_errors_total": ("counter", ""),
+    "sofy_relay_certificate_expiry_timestamp_seconds": ("gauge", "file"),
+    "sofy_relay_secrets_stale": ("gauge", ""),
     "sofy_relay_event_loop_lag_seconds": ("histogram", ""),
     "sofy_relay_build_info": ("gauge", "version schema"),
 }

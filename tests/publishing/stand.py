@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.kafka import KafkaPublisher
-from relay.publishing.producer import Failure
+from relay.publishing.replacement import Cause
 from relay.publishing.supervisor import Supervisor
 from relay.publishing.topics import Finding, TopicSpec
 from relay.reasons import Reason
@@ -37,12 +38,17 @@ class SupervisorLog:
     """Keeps what a supervisor reports, in order, and lets a test wait for a report."""
 
     def __init__(self) -> None:
-        self.reports: list[Reason | Failure | str] = []
+        self.reports: list[Reason | Cause | str] = []
         self.details: list[str] = []
         self.findings: list[Finding] = []
         self.min_insync_replicas: dict[str, int] = {}
+        self.topic_ids: list[dict[str, UUID | None]] = []
+        self.kept: list[Cause] = []
         self._changed = asyncio.Condition()
         self._notifying: set[asyncio.Task[None]] = set()
+
+    def topics_found(self, ids: Mapping[str, UUID | None]) -> None:
+        self.topic_ids.append(dict(ids))
 
     def kafka_verified(self, findings: Sequence[Finding], min_insync_replicas: Mapping[str, int]) -> None:
         self.findings = list(findings)
@@ -53,10 +59,15 @@ class SupervisorLog:
         self.details.append(detail)
         self._report(reason)
 
-    def producer_replaced(self, cause: Failure) -> None:
+    def producer_replaced(self, cause: Cause) -> None:
         self._report(cause)
 
-    async def until(self, told: Callable[[Sequence[Reason | Failure | str]], bool]) -> None:
+    def producer_kept(self, cause: Cause, detail: str) -> None:
+        self.kept.append(cause)
+        self.details.append(detail)
+        self._report(f"kept despite {cause}")
+
+    async def until(self, told: Callable[[Sequence[Reason | Cause | str]], bool]) -> None:
         """Wait until what was reported so far satisfies `told`."""
         async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: told(self.reports))
@@ -64,7 +75,7 @@ class SupervisorLog:
     async def until_verified(self, times: int = 1) -> None:
         await self.until(lambda reports: reports.count("verified") >= times)
 
-    def _report(self, report: Reason | Failure | str) -> None:
+    def _report(self, report: Reason | Cause | str) -> None:
         self.reports.append(report)
         task = asyncio.get_running_loop().create_task(self._notify())
         self._notifying.add(task)

@@ -1,138 +1,109 @@
 """Against a broker with TLS, users and access control: the least rights are enough, and a refusal is told as one."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-exports them without saying so in __all__
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
-from confluent_kafka.cimpl import NewTopic
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from relay.publishing.cluster import read_cluster
 from relay.publishing.connection import KafkaConnection
+from relay.publishing.replacement import Cause
 from relay.reasons import Reason
-from tests.kafka.broker import Ports, RealBroker
-from tests.kafka.choice import Kafka
-from tests.kafka.jars import KafkaUnavailableError, install
-from tests.kafka.ports import free_ports
-from tests.publishing.stand import RECORD, everywhere, outcome, publishing_to, soon
+from tests.kafka.guarded import PASSWORD, WITHIN_S, GuardedKafka, write_client_certificate
+from tests.publishing.stand import RECORD, Stand, everywhere, outcome, publishing_to, soon
 
 pytestmark = pytest.mark.kafka
 
-TOPIC = "guarded"
-WITHIN_S = 20.0
 
-
-@dataclass(frozen=True, kw_only=True)
-class GuardedKafka:
-    """A broker that knows its users, with a user who may write to `TOPIC` and nothing else."""
-
-    connection: KafkaConnection
-    admin: AdminClient
-
-
-@pytest.fixture(scope="module")
-def guarded(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
-    assert kafka.version  # asked for first: where a real Kafka is required but cannot be had, it fails the test
-    folder = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    _write_key_store(authority.issue_cert("127.0.0.1"), folder / "broker.pem")
-    ports = Ports(*free_ports(2))
-    client: dict[str, str | int | float | bool] = {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": "admin",
-        "sasl.password": "admin-secret",
-        "ssl.ca.location": str(folder / "ca.pem"),
-    }
-    try:
-        broker = RealBroker(
-            install(),
-            ports=ports,
-            properties=_properties(ports, folder),
-            format_arguments=_users(admin="admin-secret", relay="relay-secret"),
-            client={name: str(value) for name, value in client.items()},
-        )
-    except KafkaUnavailableError as error:
-        pytest.skip(f"no real Kafka: {error}")
-    with broker:
-        admin = AdminClient(
-            {"bootstrap.servers": broker.bootstrap_servers, **client}, logger=logging.getLogger(__name__)
-        )
-        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(WITHIN_S)
-        connection = KafkaConnection(
-            bootstrap_servers=(broker.bootstrap_servers,),
-            security_protocol="SASL_SSL",
-            sasl_username="relay",
-            sasl_password="relay-secret",
-            ssl_cafile=str(folder / "ca.pem"),
-        )
-        yield GuardedKafka(connection=connection, admin=admin)
+@pytest.fixture
+def hidden_topic(guarded_kafka: GuardedKafka) -> str:
+    """A topic on which `relay` may nothing."""
+    return guarded_kafka.create_topic()
 
 
 @pytest.fixture
-def write_only(guarded: GuardedKafka) -> Iterator[AclBinding]:
-    """The only right that the relay needs, for the time of a test."""
-    right = _write_right()
-    guarded.admin.create_acls([right])[right].result(WITHIN_S)
-    yield right
-    _revoke(guarded.admin)
+def topic(guarded_kafka: GuardedKafka, hidden_topic: str) -> Iterator[str]:
+    """A topic that `relay` may write to and nothing else."""
+    guarded_kafka.grant_write(hidden_topic)
+    yield hidden_topic
+    guarded_kafka.revoke(hidden_topic)
 
 
-async def until_hidden(connection: KafkaConnection) -> None:
+@pytest.fixture
+def files(guarded_kafka: GuardedKafka, tmp_path: Path) -> Path:
+    """Certificate files of the test's own, to be changed under a producer."""
+    for name in ("ca.pem", "relay.pem", "relay.key"):
+        (tmp_path / name).write_bytes((guarded_kafka.folder / name).read_bytes())
+    return tmp_path
+
+
+def mounted(connection: KafkaConnection, files: Path) -> KafkaConnection:
+    """The same connection by files of the test's own."""
+    mutual = connection.ssl_certfile is not None
+    return replace(
+        connection,
+        ssl_cafile=str(files / "ca.pem"),
+        ssl_certfile=str(files / "relay.pem") if mutual else None,
+        ssl_keyfile=str(files / "relay.key") if mutual else None,
+    )
+
+
+async def published(stand: Stand) -> Reason | str:
+    acknowledgement = await stand.publisher.publish(RECORD, deadline=soon())
+    await asyncio.wait({acknowledgement}, timeout=WITHIN_S)
+    return outcome(acknowledgement)
+
+
+async def until_hidden(connection: KafkaConnection, topic: str) -> None:
     """Wait until a revoked right is gone in the broker too."""
     async with asyncio.timeout(WITHIN_S):
-        while TOPIC in (await read_cluster(connection)).topics:
+        while topic in (await read_cluster(connection)).topics:
             await asyncio.sleep(0.01)
 
 
-async def test_the_right_to_write_is_all_that_the_relay_needs(guarded: GuardedKafka, write_only: AclBinding) -> None:
-    assert write_only.operation is AclOperation.WRITE
-
-    async with publishing_to(guarded.connection, everywhere(TOPIC)) as stand:
+async def test_the_right_to_write_is_all_that_the_relay_needs(guarded_kafka: GuardedKafka, topic: str) -> None:
+    async with publishing_to(guarded_kafka.by_password, everywhere(topic)) as stand:
         await stand.supervised.until_verified()
-        acknowledgement = await stand.publisher.publish(RECORD, deadline=soon())
-        await asyncio.wait({acknowledgement}, timeout=WITHIN_S)
+        written = await published(stand)
 
-    assert outcome(acknowledgement) == "acknowledged"
+    assert written == "acknowledged"
     assert [finding.check for finding in stand.supervised.findings] == ["configuration"]  # DescribeConfigs is optional
 
 
-async def test_a_revoked_right_is_told_as_not_authorized(guarded: GuardedKafka, write_only: AclBinding) -> None:
-    assert write_only.operation is AclOperation.WRITE
-
-    async with publishing_to(guarded.connection, everywhere(TOPIC)) as stand:
+async def test_a_certificate_of_our_own_is_as_good_as_a_password(guarded_kafka: GuardedKafka, topic: str) -> None:
+    async with publishing_to(guarded_kafka.by_certificate, everywhere(topic)) as stand:
         await stand.supervised.until_verified()
-        await asyncio.to_thread(_revoke, guarded.admin)
-        await until_hidden(guarded.connection)
-        acknowledgement = await stand.publisher.publish(RECORD, deadline=soon())
-        await asyncio.wait({acknowledgement}, timeout=WITHIN_S)
+        written = await published(stand)
 
-    assert outcome(acknowledgement) is Reason.NOT_AUTHORIZED
+    assert written == "acknowledged"
 
 
-async def test_a_topic_that_is_hidden_from_our_user_is_told_with_both_remedies(guarded: GuardedKafka) -> None:
-    await until_hidden(guarded.connection)
+async def test_a_revoked_right_is_told_as_not_authorized_and_one_granted_again_is_used(
+    guarded_kafka: GuardedKafka, topic: str
+) -> None:
+    async with publishing_to(guarded_kafka.by_password, everywhere(topic)) as stand:
+        await stand.supervised.until_verified()
+        await asyncio.to_thread(guarded_kafka.revoke, topic)
+        await until_hidden(guarded_kafka.by_password, topic)
+        refused = await published(stand)
+        await asyncio.to_thread(guarded_kafka.grant_write, topic)
+        async with asyncio.timeout(WITHIN_S):
+            while stand.publisher.unavailable is not None or await published(stand) != "acknowledged":
+                await asyncio.sleep(0.05)
 
-    async with publishing_to(guarded.connection, everywhere(TOPIC)) as stand:
+    assert refused is Reason.NOT_AUTHORIZED
+
+
+async def test_a_topic_that_is_hidden_from_our_user_is_told_with_both_remedies(
+    guarded_kafka: GuardedKafka, hidden_topic: str
+) -> None:
+    async with publishing_to(guarded_kafka.by_password, everywhere(hidden_topic)) as stand:
         await stand.supervised.until(bool)
 
     assert stand.supervised.reports == [Reason.TOPIC_MISSING]
@@ -140,10 +111,12 @@ async def test_a_topic_that_is_hidden_from_our_user_is_told_with_both_remedies(g
     assert "grant Write" in stand.supervised.details[0]
 
 
-async def test_a_wrong_password_is_told_as_not_authorized_and_not_shown(guarded: GuardedKafka) -> None:
-    wrong = replace(guarded.connection, sasl_password="planted-and-wrong")
+async def test_a_wrong_password_is_told_as_not_authorized_and_not_shown(
+    guarded_kafka: GuardedKafka, topic: str
+) -> None:
+    wrong = replace(guarded_kafka.by_password, sasl_password="planted-and-wrong")
 
-    async with publishing_to(wrong, everywhere(TOPIC)) as stand:
+    async with publishing_to(wrong, everywhere(topic)) as stand:
         await stand.supervised.until(bool)
 
     assert stand.supervised.reports == [Reason.NOT_AUTHORIZED]
@@ -151,82 +124,143 @@ async def test_a_wrong_password_is_told_as_not_authorized_and_not_shown(guarded:
     assert "planted" not in stand.supervised.details[0]
 
 
-async def test_a_certificate_of_another_authority_is_never_accepted(guarded: GuardedKafka, tmp_path: Path) -> None:
+async def test_a_certificate_of_another_authority_is_never_accepted(
+    guarded_kafka: GuardedKafka, topic: str, tmp_path: Path
+) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    mistrusting = replace(guarded.connection, ssl_cafile=str(tmp_path / "other.pem"))
+    mistrusting = replace(guarded_kafka.by_password, ssl_cafile=str(tmp_path / "other.pem"))
 
-    async with publishing_to(mistrusting, everywhere(TOPIC)) as stand:
+    async with publishing_to(mistrusting, everywhere(topic)) as stand:
         await stand.supervised.until(bool)
 
     assert stand.supervised.reports == [Reason.KAFKA_UNREACHABLE]
     assert "its certificate is not trusted" in stand.supervised.details[0]
 
 
-async def test_a_certificate_for_another_host_is_never_accepted(guarded: GuardedKafka) -> None:
-    [server] = guarded.connection.bootstrap_servers
-    elsewhere = replace(guarded.connection, bootstrap_servers=(server.replace("127.0.0.1", "localhost"),))
+async def test_a_certificate_for_another_host_is_never_accepted(guarded_kafka: GuardedKafka, topic: str) -> None:
+    [server] = guarded_kafka.by_password.bootstrap_servers
+    elsewhere = replace(guarded_kafka.by_password, bootstrap_servers=(server.replace("127.0.0.1", "localhost"),))
 
-    async with publishing_to(elsewhere, everywhere(TOPIC)) as stand:
+    async with publishing_to(elsewhere, everywhere(topic)) as stand:
         await stand.supervised.until(bool)
 
     assert stand.supervised.reports == [Reason.KAFKA_UNREACHABLE]
     assert "its certificate is not trusted" in stand.supervised.details[0]
 
 
-def _write_right() -> AclBinding:
-    return AclBinding(
-        ResourceType.TOPIC,
-        TOPIC,
-        ResourcePatternType.LITERAL,
-        "User:relay",
-        "*",
-        AclOperation.WRITE,
-        AclPermissionType.ALLOW,
-    )
+@asynccontextmanager
+async def expired_server(authority: trustme.CA) -> AsyncIterator[str]:
+    """Whoever answers there shows a certificate that was good until yesterday."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    now = datetime.now(UTC)
+    authority.issue_cert(
+        "127.0.0.1", not_before=now - timedelta(days=9), not_after=now - timedelta(days=1)
+    ).configure_cert(context)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def _revoke(admin: AdminClient) -> None:
-    everything = AclBindingFilter(
-        ResourceType.TOPIC,
-        TOPIC,
-        ResourcePatternType.LITERAL,
-        "User:relay",
-        "*",
-        AclOperation.ANY,
-        AclPermissionType.ANY,
-    )
-    admin.delete_acls([everything])[everything].result(WITHIN_S)
+async def test_an_expired_certificate_is_never_accepted(guarded_kafka: GuardedKafka, topic: str) -> None:
+    async with expired_server(guarded_kafka.authority) as address:
+        late = replace(guarded_kafka.by_password, bootstrap_servers=(address,))
+        async with publishing_to(late, everywhere(topic)) as stand:
+            await stand.supervised.until(bool)
+
+    assert stand.supervised.reports == [Reason.KAFKA_UNREACHABLE]
+    assert "certificate has expired" in stand.supervised.details[0]
 
 
-def _write_key_store(issued: trustme.LeafCert, file: Path) -> None:
-    """Kafka reads PEM keys in PKCS 8 only, which is not the form that trustme gives them in."""
-    key = load_pem_private_key(issued.private_key_pem.bytes(), password=None)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(pem + b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+async def test_our_own_expired_certificate_is_refused_and_told(
+    guarded_kafka: GuardedKafka, topic: str, files: Path
+) -> None:
+    write_client_certificate(guarded_kafka.authority, files, name="relay", valid_for=-timedelta(days=1))
+
+    async with publishing_to(mounted(guarded_kafka.by_certificate, files), everywhere(topic)) as stand:
+        await stand.supervised.until(bool)
+
+    assert stand.supervised.reports == [Reason.NOT_AUTHORIZED]
+    assert "RELAY_KAFKA__SSL_CERTFILE" in stand.supervised.details[0]
 
 
-def _users(**passwords: str) -> list[str]:
-    words: list[str] = []
-    for name, password in passwords.items():
-        words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
-    return words
+async def test_a_certificate_rotated_while_running_is_taken_over_and_records_go_on_meanwhile(
+    guarded_kafka: GuardedKafka, topic: str, files: Path
+) -> None:
+    connection = mounted(guarded_kafka.by_certificate, files)
+    results = []
+
+    async with publishing_to(connection, everywhere(topic)) as stand:
+        await stand.supervised.until_verified()
+        write_client_certificate(guarded_kafka.authority, files, name="relay", valid_for=timedelta(days=90))
+        stand.supervisor.renew(connection)
+        while stand.supervised.reports.count("verified") < 2:
+            results.append(await published(stand))
+        results.append(await published(stand))
+
+    assert set(results) == {"acknowledged"}
+    assert stand.supervised.reports == ["verified", "verified", Cause.CREDENTIALS_CHANGED]
 
 
-def _properties(ports: Ports, folder: Path) -> dict[str, str]:
-    login = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="admin" password="admin-secret";'
-    return {
-        "listeners": f"GUARDED://127.0.0.1:{ports.client},CONTROLLER://127.0.0.1:{ports.controller}",
-        "advertised.listeners": f"GUARDED://127.0.0.1:{ports.client}",
-        "listener.security.protocol.map": "GUARDED:SASL_SSL,CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "GUARDED",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-        "listener.name.guarded.scram-sha-512.sasl.jaas.config": login,
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(folder / "broker.pem"),
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(folder / "ca.pem"),
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:admin;User:ANONYMOUS",
-        "allow.everyone.if.no.acl.found": "false",
-    }
+async def test_with_a_new_certificate_that_nobody_believes_the_producer_before_goes_on(
+    guarded_kafka: GuardedKafka, topic: str, files: Path
+) -> None:
+    connection = mounted(guarded_kafka.by_certificate, files)
+
+    async with publishing_to(connection, everywhere(topic)) as stand:
+        await stand.supervised.until_verified()
+        write_client_certificate(trustme.CA(), files, name="relay", valid_for=timedelta(days=90))
+        stand.supervisor.renew(connection)
+        await stand.supervised.until(lambda reports: len(reports) > 1)
+        meanwhile = await published(stand)
+        write_client_certificate(guarded_kafka.authority, files, name="relay", valid_for=timedelta(days=90))
+        await stand.supervised.until_verified(times=2)
+        afterwards = await published(stand)
+
+    assert stand.supervised.kept == [Cause.CREDENTIALS_CHANGED]
+    assert (meanwhile, afterwards) == ("acknowledged", "acknowledged")
+
+
+async def test_a_password_changed_at_the_broker_first_is_taken_over_from_the_renewed_connection(
+    guarded_kafka: GuardedKafka, topic: str
+) -> None:
+    renewed = replace(guarded_kafka.by_password, sasl_password="another-secret")
+    results = []
+
+    async with publishing_to(guarded_kafka.by_password, everywhere(topic)) as stand:
+        try:
+            await stand.supervised.until_verified()
+            await asyncio.to_thread(guarded_kafka.set_password, "another-secret")
+            results.append(await published(stand))
+            stand.supervisor.renew(renewed)
+            await stand.supervised.until_verified(times=2)
+            results.append(await published(stand))
+        finally:
+            await asyncio.to_thread(guarded_kafka.set_password, PASSWORD)
+
+    assert results == ["acknowledged", "acknowledged"]
+    assert Cause.CREDENTIALS_CHANGED in stand.supervised.reports
+
+
+@pytest.mark.slow
+async def test_after_the_broker_shows_a_certificate_of_another_authority_the_new_authority_file_mends_it(
+    guarded_kafka: GuardedKafka, topic: str, files: Path
+) -> None:
+    connection, successor = mounted(guarded_kafka.by_password, files), trustme.CA()
+
+    async with publishing_to(connection, everywhere(topic)) as stand:
+        await stand.supervised.until_verified()
+        try:
+            await asyncio.to_thread(guarded_kafka.restart_with, successor)
+            async with asyncio.timeout(WITHIN_S):
+                while (refused := await published(stand)) == "acknowledged":
+                    await asyncio.sleep(0.01)
+            successor.cert_pem.write_to_path(files / "ca.pem")
+            stand.supervisor.renew(connection)
+            async with asyncio.timeout(WITHIN_S):
+                while stand.publisher.unavailable is not None or await published(stand) != "acknowledged":
+                    await asyncio.sleep(0.05)
+        finally:
+            await asyncio.to_thread(guarded_kafka.restart_with, guarded_kafka.authority)
+
+    assert isinstance(refused, Reason)
+    assert Cause.CREDENTIALS_CHANGED in stand.supervised.reports

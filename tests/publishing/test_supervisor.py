@@ -13,7 +13,8 @@ from relay.events.record import Destination
 from relay.publishing.cluster import ClusterUnreachableError
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.port import NotPublishedError
-from relay.publishing.producer import Failure, RunningProducer
+from relay.publishing.producer import RunningProducer
+from relay.publishing.replacement import Cause
 from relay.publishing.topics import Level
 from relay.reasons import Reason
 from tests.kafka.broker import RealBroker
@@ -105,7 +106,7 @@ async def test_a_topic_deleted_under_the_producer_is_not_created_again(either_ka
         await asyncio.to_thread(topics.delete, name)
         while await published(stand) != Reason.TOPIC_MISSING:
             await asyncio.sleep(0.01)
-        await stand.supervised.until(lambda reports: Failure.TOPIC_MISSING in reports)
+        await stand.supervised.until(lambda reports: Cause.TOPIC_MISSING in reports)
         after_deletion = await asyncio.to_thread(topics.names)
         await asyncio.to_thread(topics.create, name)
         await stand.supervised.until_verified(times=2)
@@ -113,6 +114,45 @@ async def test_a_topic_deleted_under_the_producer_is_not_created_again(either_ka
 
     assert name not in after_deletion
     assert again == "acknowledged"
+
+
+async def test_a_topic_made_again_before_its_deletion_was_noticed_is_known_by_its_offsets(
+    either_kafka: RealBroker,
+) -> None:
+    topics = Topics(either_kafka.bootstrap_servers, prefix="recreated")
+    name = await asyncio.to_thread(topics.create)
+
+    async with publishing_to(either_kafka.bootstrap_servers, everywhere(name)) as stand:
+        await stand.supervised.until_verified()
+        assert await published(stand) == "acknowledged"
+        await asyncio.to_thread(topics.delete, name)
+        await asyncio.to_thread(topics.create, name)
+        await until_acknowledged(stand, RECOVERY_S)
+        await stand.supervised.until_verified(times=2)
+        again = await published(stand)
+
+    # The first record on the new topic may have met its birth, which shows as a missing topic.
+    assert {Cause.TOPIC_RECREATED, Cause.TOPIC_MISSING}.intersection(stand.supervised.reports)
+    assert again == "acknowledged"
+    [before, after] = stand.supervised.topic_ids
+    assert before[name] != after[name]
+
+
+async def test_a_topic_made_again_while_no_producer_ran_has_another_id(either_kafka: RealBroker) -> None:
+    topics = Topics(either_kafka.bootstrap_servers, prefix="swapped")
+    name = await asyncio.to_thread(topics.create)
+
+    async with publishing_to(either_kafka.bootstrap_servers, everywhere(name)) as stand:
+        await stand.supervised.until_verified()
+        [sender] = [task for task in asyncio.all_tasks() if "Sender._sender_routine" in repr(task)]
+        await asyncio.to_thread(topics.delete, name)
+        sender.cancel()
+        await asyncio.wait({sender})
+        await asyncio.to_thread(topics.create, name)
+        await stand.supervised.until_verified(times=2)
+
+    [before, after] = stand.supervised.topic_ids
+    assert before[name] != after[name]
 
 
 async def test_less_than_the_settings_ask_is_a_warning_only(either_kafka: RealBroker) -> None:
@@ -175,7 +215,7 @@ async def test_a_producer_whose_sender_died_is_replaced_and_its_records_are_told
     assert at_once is Reason.PRODUCER_FAILED
     assert stand.supervised.reports == [
         "verified",
-        Failure.SENDER_STOPPED,
+        Cause.SENDER_STOPPED,
         Reason.PRODUCER_FAILED,
         "verified",
     ]
