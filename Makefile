@@ -27,8 +27,8 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP) ## watch SMS statuses arrive on an embedded Kafka; ARGS="--seconds 20" ends by itself
 	@$(BIN)/relay demo $(ARGS)
 
-test: $(STAMP) ## run all tests; with a JDK and Maven against a real Apache Kafka
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+test: $(STAMP) ## run all tests but the long ones; with a JDK and Maven against a real Apache Kafka
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 faults: $(STAMP) ## run the long fault tests: clusters of three, outages, restarts
 	@$(BIN)/python -m pytest -m slow $(ARGS)

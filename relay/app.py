@@ -53,10 +53,11 @@ from relay.rotation import Rotation
 from relay.settings import Settings
 from relay.settings.environment import Loaded
 from relay.settings.following import FollowedFiles
-from relay.sofy.authenticity import Authenticator, Credentials
+from relay.sofy.authenticity import Authenticator
 from relay.sofy.numbers import PhoneNumbers
 from relay.sofy.payload import FIELDS
 from relay.sofy.statuses import combinations
+from relay.sofy_settings import authenticator as authenticator_of
 
 PRODUCER_STOP_S: Final = 5.0
 """How long a stop waits for acknowledgements after the last answer; with RELAY_HTTP__DRAIN_S under the grace period."""
@@ -81,7 +82,7 @@ class Relay:
         """
         self._verified = asyncio.Event()
         topics = destinations(settings)
-        authenticator = _authenticator(settings)
+        authenticator = authenticator_of(settings)
         vocabulary = _vocabulary(authenticator, topics)
         registry = CollectorRegistry()
         self._instruments = Instruments(registry, vocabulary)
@@ -199,7 +200,7 @@ class Relay:
 
     def webhooks_renewed(self, settings: Settings) -> None:
         """Judge webhooks by the credentials of `settings` from now on; see `relay.rotation`."""
-        authenticator = _authenticator(settings)
+        authenticator = authenticator_of(settings)
         self._instruments.know_accounts(authenticator.accounts)
         self._pipeline.trust(authenticator)
 
@@ -298,23 +299,6 @@ async def _step(name: str, work: Awaitable[None]) -> None:
     started = time.monotonic()
     await work
     _log.info("shutdown step done", step=name, seconds=round(time.monotonic() - started, 3))
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    accounts = {
-        account.name: Credentials(
-            tokens=tuple(token.get_secret_value().encode() for token in account.tokens),
-            secrets=tuple(secret.get_secret_value().encode() for secret in account.secrets),
-            webhook_ids=frozenset(account.webhook_ids),
-        )
-        for account in settings.sofy.every_account()
-    }
-    return Authenticator(
-        accounts,
-        allow_unauthenticated=settings.sofy.allow_unauthenticated,
-        require_signature=settings.sofy.require_signature,
-        max_age_s=settings.sofy.signature_max_age_s,
-    )
 
 
 def _window(settings: Settings, observer: WindowObserver) -> MemoryWindow | SharedWindow:

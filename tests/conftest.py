@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -78,6 +78,22 @@ def redis_server() -> Iterator[RedisServer]:
         pytest.skip(f"no Redis: {error}")
     with server:
         yield server
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints the summary, where the tests run in several."""
+    told = session.config.stash.get(_KAFKA_SUMMARY, None)
+    if told is not None and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["kafka"] = told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist ships no type for it
+    """Take what a process of the tests told: a real Kafka that one of them had is the one they ran against."""
+    told = getattr(node, "workeroutput", {}).get("kafka")
+    stash = node.config.stash
+    if told is not None and not stash.get(_KAFKA_SUMMARY, "").startswith("real"):
+        stash[_KAFKA_SUMMARY] = told
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ from relay.events.records import status_record
 from relay.events.schemas import example_dead_letter, example_event, example_other
 from relay.events.sms_status import Category, SmsStatusEvent, Status
 from relay.observability.metrics import catalogue
+from relay.publishing.replacement import Cause
 from relay.reasons import MEANING, Kind, Reason
 from relay.settings import Settings
 from relay.settings.environment import FILE_SUFFIX, KNOWN, load
@@ -146,6 +147,23 @@ def test_every_metric_that_a_document_names_exists(document: Path) -> None:
 
 
 # Answers
+
+
+def test_every_log_line_that_the_operations_page_quotes_is_written_somewhere() -> None:
+    code_of_the_relay = "".join(file.read_text() for file in sorted((ROOT / "relay").glob("**/*.py")))
+
+    quoted = re.findall(r'"([^"]+)"', "".join(row[3] for row in rows((ROOT / "docs/operations.md").read_text())))
+
+    assert [line for line in quoted if f'"{line}' not in code_of_the_relay] == []
+
+
+def test_the_operations_page_names_every_reason_to_defer_a_webhook_and_every_cause_to_replace_a_producer() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+
+    deferred = [reason.value for reason in Reason if MEANING[reason].kind is Kind.DEFERRED]
+    missing = [word for word in (*deferred, *(cause.value for cause in Cause)) if word not in text]
+
+    assert missing == []
 
 
 def test_the_answers_page_has_every_reason_with_its_status_and_its_sentence() -> None:

@@ -3,6 +3,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
@@ -18,12 +19,15 @@ WRONG_SETTINGS: Final = 2
 STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
-def settings_or_exit(*, to_serve: bool = False) -> "Loaded":
-    """Load the settings from this process's environment; end with every problem on its own line if it cannot be."""
+def settings_or_exit(*, to_serve: bool = False, groups: Collection[str] | None = None) -> "Loaded":
+    """Load the settings from this process's environment; end with every problem on its own line if it cannot be.
+
+    `groups` are those that the command needs (None: all); nobody has to set up Kafka to ask Sofy something.
+    """
     from relay.settings.environment import SettingsError, load
 
     try:
-        return load(os.environ, to_serve=to_serve)
+        return load(os.environ, to_serve=to_serve, groups=groups)
     except SettingsError as error:
         for sentence in (*error.problems, *error.warnings):
             typer.echo(sentence, err=True)
@@ -34,6 +38,18 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     """End the command: the sentence on stderr, and the exit code."""
     typer.echo(sentence, err=True)
     raise typer.Exit(code)
+
+
+def plain(text: str) -> str:
+    """Give text that somebody else made as one line that is harmless to a terminal."""
+    from relay.observability.neutralise import text as neutral
+
+    return neutral(text)
+
+
+def say(sentence: str) -> None:
+    """Write one line to stderr, harmless whatever it repeats."""
+    typer.echo(plain(sentence), err=True)
 
 
 def console() -> "Console":
