@@ -10,6 +10,7 @@ import pytest
 from relay.demo.broker import EmbeddedBroker
 from tests.kafka.broker import QUICK_FAULTS, RealBroker
 from tests.kafka.choice import Kafka, KafkaAddressError, local_broker, real_kafka
+from tests.kafka.cluster import RealCluster, local_cluster
 from tests.kafka.guarded import GuardedKafka, guarded_broker
 from tests.kafka.jars import KafkaUnavailableError
 from tests.kafka.topics import Topics
@@ -58,6 +59,14 @@ def guarded_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
     with _or_without(guarded_broker(tmp_path_factory.mktemp("certificates")), pytestconfig) as guarded:
         pytestconfig.stash.setdefault(_KAFKA_SUMMARY, f"real {guarded.broker.version}")
         yield guarded
+
+
+@pytest.fixture(scope="session")
+def cluster_of_three(pytestconfig: pytest.Config) -> Iterator[RealCluster]:
+    """Three real brokers that notice faults soon; for slow tests, each of which leaves all three running."""
+    with _or_without(local_cluster(), pytestconfig) as cluster:
+        pytestconfig.stash.setdefault(_KAFKA_SUMMARY, f"real {cluster.nodes[0].version}")
+        yield cluster
 
 
 @pytest.fixture(scope="session")
