@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,14 +28,16 @@ def check(
 
     Exit 0 when nothing failed, else 1.
     """
-    from relay.cli.review import Remark, review
+    from relay.cli.review import Remark, certificates, review
+    from relay.kafka_settings import connection
+    from relay.publishing.certificates import expiries
     from relay.publishing.topics import Level
     from relay.settings.environment import SettingsError, load
 
     loaded = None
     try:
         loaded = load(os.environ)
-        remarks = review(loaded)
+        remarks = [*review(loaded), *certificates(expiries(connection(loaded.settings)), datetime.now(UTC))]
     except SettingsError as error:
         wrong = [("settings", sentence) for sentence in error.problems]
         unknown = [("names", sentence) for sentence in error.warnings]

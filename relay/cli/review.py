@@ -1,7 +1,8 @@
 """What a careful colleague would say about settings that are valid. Pure; asks nobody. For `relay check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from relay.publishing.topics import Level
@@ -9,6 +10,8 @@ from relay.settings import Account, Settings
 from relay.settings.environment import Loaded
 from relay.settings.rules import unauthenticated
 
+CERTIFICATE_NOTICE: Final = timedelta(days=14)
+"""How long before its end a certificate is warned of: two weeks' holidays of whoever renews it."""
 SHORT_SECRET: Final = 16
 """Characters below which a token or key is called short: 16 random ones cannot be guessed."""
 
@@ -36,6 +39,20 @@ def review(loaded: Loaded) -> list[Remark]:
         *_duplicates(settings),
         *_personal_data(settings),
     ]
+
+
+def certificates(expiries: Mapping[str, datetime], now: datetime) -> Iterator[Remark]:
+    """Give a remark on each certificate file, by path and when it expires; all times aware."""
+    for path, expires in expiries.items():
+        left, day = expires - now, f"{expires:%Y-%m-%d}"
+        if left <= timedelta():
+            says = f"{path} expired on {day}: replace it; a relay that runs takes the new one over by itself."
+            yield Remark(Level.FAILED, "certificates", says)
+        elif left < CERTIFICATE_NOTICE:
+            says = f"{path} expires on {day}, in {left.days} days: replace it; no restart is needed."
+            yield Remark(Level.WARNING, "certificates", says)
+        else:
+            yield Remark(Level.OK, "certificates", f"{path} is good until {day}.")
 
 
 def _names(warnings: tuple[str, ...]) -> Iterator[Remark]:

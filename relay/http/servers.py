@@ -1,6 +1,7 @@
 """Listening sockets and the servers on them: bind, start, stop accepting, drain; each a step of its own."""
 
 import asyncio
+import contextlib
 import errno
 import math
 import socket
@@ -74,6 +75,7 @@ class HttpServer:
         self._refuse = refuse
         self._state = ServerState()
         self._server: asyncio.Server | None = None
+        self._arriving: set[asyncio.Task[Any]] = set()
         self._config = Config(
             app,
             loop="none",
@@ -105,17 +107,19 @@ class HttpServer:
         """Begin to accept connections. Once."""
         if not self._config.loaded:
             self._config.load()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: BoundedProtocol(self._config, self._state, loop, self._bounds, self._refuse),
-            sock=self._listener,
-            backlog=_BACKLOG,
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connection, sock=self._listener, backlog=_BACKLOG
         )
 
     def stop_accepting(self) -> None:
-        """Close the listening socket; connections and their requests go on. Idempotent, also before `start`."""
+        """Close the listening socket; connections and their requests go on. Idempotent, also before `start`.
+
+        Those that the kernel holds for us come in first: it would reset them, with their requests.
+        """
         if self._server is not None:
+            self._take_in()
             self._server.close()
+            self._server = None
         self._listener.close()
 
     async def drain(self, limit_s: float, *, idle_grace_s: float = 1.0) -> None:
@@ -126,6 +130,8 @@ class HttpServer:
         """
         loop = asyncio.get_running_loop()
         start = loop.time()
+        if self._arriving:
+            await asyncio.wait(self._arriving, timeout=limit_s)
         for connection in self._connections():
             connection.retire()
         grace = min(idle_grace_s, limit_s)
@@ -136,6 +142,18 @@ class HttpServer:
                         connection.leave()
             await asyncio.sleep(_LOOK_EVERY_S)
         await self._drop()
+
+    def _connection(self) -> BoundedProtocol:
+        return BoundedProtocol(self._config, self._state, asyncio.get_running_loop(), self._bounds, self._refuse)
+
+    def _take_in(self) -> None:
+        loop = asyncio.get_running_loop()
+        # Accepting ends with nobody waiting, or with no file descriptor left.
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = self._listener.accept()
+                accepted.setblocking(False)  # noqa: FBT003 - the standard library's signature
+                self._arriving.add(loop.create_task(loop.connect_accepted_socket(self._connection, accepted)))
 
     async def _drop(self) -> None:
         for connection in self._connections():

@@ -1,8 +1,11 @@
 """`relay check`: effective settings, then every check."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 
 from relay.demo.broker import EmbeddedBroker
 from tests.cli.conftest import Run
@@ -109,3 +112,22 @@ def test_a_redis_that_does_not_answer_is_a_warning_with_the_reason(run: Run, red
     result = run("check", env=SETTINGS | {"RELAY_DUPLICATES__STORE": redis_server.url})
 
     assert f"warning duplicates: {redis_server.url} is of no use now (connection_failed)" in result.stdout
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(run: Run, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = authority.issue_cert("relay.example", not_after=datetime.now(UTC) + timedelta(days=3))
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "relay.pem")
+
+    encrypted = {
+        "RELAY_KAFKA__SECURITY_PROTOCOL": "SSL",
+        "RELAY_KAFKA__SSL_CAFILE": str(tmp_path / "ca.pem"),
+        "RELAY_KAFKA__SSL_CERTFILE": str(tmp_path / "relay.pem"),
+        "RELAY_KAFKA__SSL_KEYFILE": str(tmp_path / "relay.pem"),
+    }
+
+    result = run("check", "--offline", env=SETTINGS | encrypted)
+
+    assert f"ok      certificates: {tmp_path / 'ca.pem'} is good until" in result.stdout
+    assert f"warning certificates: {tmp_path / 'relay.pem'} expires on" in result.stdout

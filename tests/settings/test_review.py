@@ -1,8 +1,10 @@
 """What `relay check` says about settings that are valid: one row a remark that depends on a setting."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from relay.cli.review import Remark, review
+from relay.cli.review import Remark, certificates, review
 from relay.publishing.topics import Level
 from relay.settings.environment import load
 
@@ -134,3 +136,25 @@ def test_no_remark_shows_a_secret() -> None:
     )
 
     assert not any(planted in remark.says for remark in review(loaded))
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "says"),
+    [
+        (timedelta(days=400), Level.OK, "is good until"),
+        (timedelta(days=14), Level.OK, "is good until"),
+        (timedelta(days=13, hours=23), Level.WARNING, "in 13 days"),
+        (timedelta(0), Level.FAILED, "expired on"),
+        (-timedelta(days=3), Level.FAILED, "expired on"),
+    ],
+)
+def test_a_certificate_is_warned_of_in_time_and_failed_when_it_is_over(
+    left: timedelta, level: Level, says: str
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    [remark] = certificates({"/etc/kafka/tls.crt": now + left}, now)
+
+    assert (remark.level, remark.about) == (level, "certificates")
+    assert says in remark.says
+    assert "/etc/kafka/tls.crt" in remark.says
