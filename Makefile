@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 9092
+MINUTES ?= 10
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint format kafka lock audit clean
+.PHONY: help setup demo test faults chaos lint format kafka lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,9 @@ test: $(STAMP) ## run all tests but the long ones; with a JDK and Maven against 
 
 faults: $(STAMP) ## run the long fault tests: clusters of three, outages, restarts
 	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+chaos: $(STAMP) ## break brokers and replicas for MINUTES=10, and prove that nothing acknowledged is lost; SEED=1
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	@$(BIN)/ruff check .

@@ -38,7 +38,8 @@ class RelayProcess:
             **{f"RELAY_TOPICS__{name}": topic for name, topic in topics.items()},
             **settings,
         }
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        # Appended to: a reader moves the position that the process shares.
+        self._log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - lives as long as the process
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.webhook_port}", timeout=10)
         self.admin = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.admin_port}", timeout=10)

@@ -1,0 +1,276 @@
+"""Whether a run kept the promises: the invariants I1 to I9, each with the evidence against it. Pure.
+
+It believes the history, the records read from Kafka, and the processes' own figures for their bookkeeping alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from relay.demo.facts import Fact
+from tests.chaos.history import Broken, Out, Tried
+from tests.chaos.script import Fault
+
+ANSWER_WITHIN_S: Final = 3.5
+RECOVERED_WITHIN_S: Final = 10.0
+RECOVERED_SHARE: Final = 0.95
+EXIT_WITHIN_S: Final = 20.0
+MOST_MEMORY: Final = 250 * 1024 * 1024
+MOST_OPEN_FILES: Final = 2_000
+_WINDOW_S: Final = 2.0
+_STEP_S: Final = 0.1
+_FEWEST: Final = 5
+"""Attempts in a window below which its share says nothing."""
+_EVIDENCE: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One record of the status or dead-letter topic; `fact` is None if it is none that this run could state."""
+
+    fact: Fact | None
+    id: str
+    """Its `ce_id` or `relay-id`."""
+    partition: int
+    offset: int
+    is_status: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What one relay process showed of itself, and how it ended."""
+
+    place: str
+    memory: float = 0.0
+    open_files: float = 0.0
+    new_series: frozenset[str] = frozenset()
+    """Exported at the end and not at the start."""
+    received: float = 0.0
+    settled: float = 0.0
+    """The sum of `sofy_relay_events_total`."""
+    complete: bool = False
+    """Whether its figures are its last ones: it was looked at after the last webhook."""
+    tracebacks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that is known of a run."""
+
+    tried: Sequence[Tried]
+    broken: Sequence[Broken]
+    out: Sequence[Out]
+    inputs: Mapping[Fact, int]
+    """Of every fact that was ever to be posted: in how many items."""
+    stored: Sequence[Stored]
+    processes: Sequence[Process] = ()
+    exits: Sequence[tuple[float, int]] = ()
+    """Of each SIGTERM: seconds to the end, exit status."""
+    unbroken_service: bool = False
+    """Whether no connection may break at all: a rolling restart promises that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One invariant, and what speaks against it: nothing, if it held."""
+
+    name: str
+    says: str
+    evidence: tuple[str, ...] = field(default=())
+    """The first few."""
+    count: int = 0
+    """How many there are."""
+
+    @property
+    def held(self) -> bool:
+        return self.count == 0
+
+
+def check(run: Run) -> list[Verdict]:
+    """Judge every invariant."""
+    return [
+        _verdict("I1", "every fact that was answered 2xx is on a topic", acknowledged_and_missing(run)),
+        _verdict("I2", "every record states what was sent", _invented(run)),
+        _verdict("I3", "every duplicate is explained, and has the id of the first", _unexplained(run)),
+        _verdict("I4", "records of an SMS stand in the order of their answers", _out_of_order(run)),
+        _verdict("I5", f"every answer came within {ANSWER_WITHIN_S} s, and none was missing", _late(run)),
+        _verdict("I6", "memory, open files and exported series stay bounded", _unbounded(run)),
+        _verdict("I7", f"{RECOVERED_SHARE:.0%} 2xx again within {RECOVERED_WITHIN_S:g} s", _not_recovered(run)),
+        _verdict("I8", f"gone within {EXIT_WITHIN_S:g} s after SIGTERM, with status 0", _not_gone(run)),
+        _verdict("I9", "events received are accounted for, and nothing failed unseen", _unaccounted(run)),
+    ]
+
+
+def _verdict(name: str, says: str, against: Iterable[str]) -> Verdict:
+    evidence = list(against)
+    return Verdict(name, says, tuple(evidence[:_EVIDENCE]), len(evidence))
+
+
+def acknowledged(run: Run) -> set[Fact]:
+    """Give the distinct facts that were answered 2xx."""
+    return {item.fact for tried in run.tried if tried.acknowledged for item in tried.items}
+
+
+def acknowledged_and_missing(run: Run) -> Iterator[str]:
+    """I1: give each fact that was answered 2xx and is on no topic, with the attempt."""
+    there = {record.fact for record in run.stored}
+    told = set()
+    for tried in run.tried:
+        for item in tried.items:
+            if tried.acknowledged and item.fact not in there and item.fact not in told:
+                told.add(item.fact)
+                yield f"{_named(tried)}, SMS {item.sms_id or '(unreadable)'}"
+
+
+def _invented(run: Run) -> Iterator[str]:
+    for record in run.stored:
+        if record.fact is None or record.fact not in run.inputs:
+            yield f"record {record.id} at {record.partition}@{record.offset}"
+
+
+def duplicates(run: Run) -> dict[Fact, list[Stored]]:
+    """Give the facts that are on a topic more than once, with all their records."""
+    records: dict[Fact, list[Stored]] = defaultdict(list)
+    for record in run.stored:
+        if record.fact is not None:
+            records[record.fact].append(record)
+    return {fact: found for fact, found in records.items() if len(found) > 1}
+
+
+def _unexplained(run: Run) -> Iterator[str]:
+    """I3: a second record needs a second posting, and that an attempt that Sofy took for failed, or a second input."""
+    twice = duplicates(run)
+    posted: dict[Fact, int] = defaultdict(int)
+    failed: set[Fact] = set()
+    for tried in run.tried:
+        for item in tried.items:
+            if item.fact in twice:
+                posted[item.fact] += 1
+                if not tried.acknowledged:
+                    failed.add(item.fact)
+    for fact, records in twice.items():
+        ids = {record.id for record in records}
+        if len(ids) > 1:
+            yield f"{len(records)} records of one fact have {len(ids)} ids: {', '.join(sorted(ids))}"
+        elif len(records) > posted[fact] or not (fact in failed or run.inputs.get(fact, 0) > 1):
+            yield f"{len(records)} records {records[0].id}, posted {posted[fact]} times, never failed"
+
+
+def _out_of_order(run: Run) -> Iterator[str]:
+    """I4: what was first posted after another fact of its SMS had been answered 2xx stands behind that."""
+    place = _places(run.stored)
+    for sms_id, facts in _by_sms(run.tried).items():
+        there = [(times, place[fact]) for fact, times in facts.items() if fact in place]
+        for (_, safe), earlier in there:
+            for (sent, _), later in there:
+                if safe is not None and safe < sent and earlier >= later:
+                    yield f"SMS {sms_id}: {_at(earlier)} was answered before {_at(later)} was sent"
+
+
+def _places(stored: Iterable[Stored]) -> dict[Fact, tuple[int, int]]:
+    """Give partition and offset of each fact's first record on the status topic."""
+    place: dict[Fact, tuple[int, int]] = {}
+    for record in stored:
+        if record.fact is not None and record.is_status:
+            at = (record.partition, record.offset)
+            place[record.fact] = min(at, place.get(record.fact, at))
+    return place
+
+
+def _by_sms(tried: Iterable[Tried]) -> dict[str, dict[Fact, tuple[float, float | None]]]:
+    """Give of each SMS its facts, each with when it was first sent and when first answered 2xx (None: never)."""
+    found: dict[str, dict[Fact, tuple[float, float | None]]] = defaultdict(dict)
+    for one in tried:
+        for item in one.items:
+            if item.sms_id:
+                sent, safe = found[item.sms_id].get(item.fact, (one.started, None))
+                if one.acknowledged:
+                    safe = one.ended if safe is None else min(safe, one.ended)
+                found[item.sms_id][item.fact] = (min(sent, one.started), safe)
+    return found
+
+
+def _at(place: tuple[int, int]) -> str:
+    return f"{place[0]}@{place[1]}"
+
+
+def excused(run: Run, tried: Tried) -> bool:
+    """Whether we ourselves stopped or ended the process that took an attempt, meanwhile; or no process could."""
+    if not tried.replica:
+        return not run.unbroken_service
+    return any(
+        out.replica == tried.replica and out.since <= tried.ended and tried.started <= out.until for out in run.out
+    )
+
+
+def judged_times(run: Run) -> Iterator[Tried]:
+    """Give the attempts whose time is the relay's to answer for."""
+    return (tried for tried in run.tried if not tried.disguised and not excused(run, tried))
+
+
+def _late(run: Run) -> Iterator[str]:
+    for tried in judged_times(run):
+        if tried.status is None:
+            yield f"{_named(tried)}: {tried.trouble or 'no answer'} after {tried.seconds:.2f} s{_meanwhile(run, tried)}"
+        elif tried.seconds > ANSWER_WITHIN_S:
+            yield f"{_named(tried)}: {tried.status} after {tried.seconds:.2f} s{_meanwhile(run, tried)}"
+
+
+def _unbounded(run: Run) -> Iterator[str]:
+    for process in run.processes:
+        if process.memory > MOST_MEMORY:
+            yield f"{process.place} held {process.memory / 1024 / 1024:.0f} MiB"
+        if process.open_files > MOST_OPEN_FILES:
+            yield f"{process.place} had {process.open_files:.0f} files open"
+        if process.new_series:
+            yield f"{process.place} exports {len(process.new_series)} new series: {min(process.new_series)}"
+
+
+def recovery_s(run: Run, broken: Broken) -> float | None:
+    """Give how long after a fault's end the answers were 2xx again; None: not while it could be seen."""
+    answers = [
+        (tried.started, tried.acknowledged)
+        for tried in run.tried
+        if not tried.disguised and tried.started >= broken.until
+    ]
+    steps = int(RECOVERED_WITHIN_S / _STEP_S) + 1
+    for step in range(steps):
+        start = broken.until + step * _STEP_S
+        window = [well for started, well in answers if start <= started < start + _WINDOW_S]
+        if len(window) >= _FEWEST and sum(window) >= RECOVERED_SHARE * len(window):
+            return step * _STEP_S
+    return None
+
+
+def _not_recovered(run: Run) -> Iterator[str]:
+    last = max((tried.started for tried in run.tried), default=0.0)
+    for broken in run.broken:
+        seen_long_enough = last >= broken.until + RECOVERED_WITHIN_S
+        if seen_long_enough and recovery_s(run, broken) is None:
+            yield f"{broken.fault.value} of {broken.what}, over at {broken.until:.1f}"
+
+
+def _not_gone(run: Run) -> Iterator[str]:
+    for seconds, status in run.exits:
+        if seconds > EXIT_WITHIN_S or status != 0:
+            yield f"status {status} after {seconds:.1f} s"
+
+
+def _unaccounted(run: Run) -> Iterator[str]:
+    for process in run.processes:
+        if process.complete and process.received != process.settled:
+            yield f"{process.place} received {process.received:.0f} events and settled {process.settled:.0f}"
+        if process.tracebacks:
+            yield f"{process.place} logged {process.tracebacks} tracebacks"
+
+
+def _named(tried: Tried) -> str:
+    return f"webhook {tried.webhook} attempt {tried.number} to {tried.replica or 'nobody'} at {tried.started:.2f}"
+
+
+def _meanwhile(run: Run, tried: Tried) -> str:
+    faults: set[Fault] = {
+        broken.fault for broken in run.broken if broken.since <= tried.ended and tried.started <= broken.until
+    }
+    return f" during {', '.join(sorted(fault.value for fault in faults))}" if faults else ""

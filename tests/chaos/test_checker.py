@@ -1,0 +1,204 @@
+"""A checker that cannot find anything proves nothing: each invariant is broken once on purpose."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from relay.demo.facts import Fact
+from tests.chaos.checker import Process, Run, Stored, check, recovery_s
+from tests.chaos.history import Broken, Out, Said, Tried
+from tests.chaos.ledger import Circumstances, settle
+from tests.chaos.script import Fault
+
+SENT, DELIVERED = Fact(b"sent"), Fact(b"delivered")
+
+
+def tried(  # noqa: PLR0913 - one fact of an attempt each
+    fact: Fact = SENT,
+    *,
+    at: float = 10.0,
+    status: int | None = 200,
+    seconds: float = 0.01,
+    own_s: float = 0.0,
+    replica: str = "a#1",
+    webhook: int = 1,
+    number: int = 0,
+    disguised: bool = False,
+    reason: str = "",
+) -> Tried:
+    return Tried(
+        webhook=webhook,
+        number=number,
+        items=(Said(fact, "sms-1"),),
+        replica=replica,
+        started=at,
+        ended=at + seconds,
+        status=status,
+        trouble="" if status else "timed out",
+        reason=reason,
+        own_s=own_s,
+        disguised=disguised,
+    )
+
+
+def stored(fact: Fact | None = SENT, *, offset: int = 0, id: str = "id-sent") -> Stored:  # noqa: A002 - the record's
+    return Stored(fact, id, partition=0, offset=offset, is_status=True)
+
+
+GOOD = Run(
+    tried=[tried(), tried(DELIVERED, at=11.0, webhook=2)],
+    broken=[],
+    out=[],
+    inputs={SENT: 1, DELIVERED: 1},
+    stored=[stored(), stored(DELIVERED, offset=1, id="id-delivered")],
+    processes=[Process("a#1", received=2, settled=2, complete=True)],
+    exits=[(1.0, 0)],
+)
+
+
+def changed(run: Run = GOOD, **changes: object) -> Run:
+    return dataclasses.replace(run, **changes)  # type: ignore[arg-type]  # a test's own fields
+
+
+def broken_by(run: Run) -> list[str]:
+    return [verdict.name for verdict in check(run) if not verdict.held]
+
+
+def test_a_good_run_holds_every_invariant() -> None:
+    assert broken_by(GOOD) == []
+
+
+OUTAGE = Broken(Fault.BROKER_PAUSED, "broker 1", 12.0, 14.0)
+STEADILY = [tried(at=14.0 + step / 10, status=503, webhook=100 + step) for step in range(120)]
+
+PLANTED: dict[str, tuple[str, Run]] = {
+    "an acknowledged fact is on no topic": ("I1", changed(stored=[stored()])),
+    "a record states what nobody sent": ("I2", changed(stored=[*GOOD.stored, stored(Fact(b"invented"), offset=2)])),
+    "a record is none of the contract's": ("I2", changed(stored=[*GOOD.stored, stored(None, offset=2)])),
+    "a duplicate that nothing explains": ("I3", changed(stored=[*GOOD.stored, stored(offset=2)])),
+    "a duplicate under another id": (
+        "I3",
+        changed(
+            tried=[tried(at=5.0, status=503), *GOOD.tried],
+            stored=[*GOOD.stored, stored(offset=2, id="another")],
+        ),
+    ),
+    "more records than postings": (
+        "I3",
+        changed(
+            tried=[tried(at=5.0, status=503), *GOOD.tried],
+            stored=[*GOOD.stored, stored(offset=2), stored(offset=3)],
+        ),
+    ),
+    "the later status stands first": ("I4", changed(stored=[stored(offset=1), stored(DELIVERED, id="id-delivered")])),
+    "an answer that came late": ("I5", changed(tried=[tried(seconds=3.6), GOOD.tried[1]])),
+    "no answer from a process that nobody touched": (
+        "I5",
+        changed(tried=[tried(at=5.0, status=None, seconds=4.0), *GOOD.tried]),
+    ),
+    "a connection refused where none may be": (
+        "I5",
+        changed(tried=[tried(at=5.0, status=None, replica=""), *GOOD.tried], unbroken_service=True),
+    ),
+    "memory that grows": ("I6", changed(processes=[Process("a#1", memory=300 * 1024 * 1024)])),
+    "files that stay open": ("I6", changed(processes=[Process("a#1", open_files=5_000)])),
+    "series that multiply": ("I6", changed(processes=[Process("a#1", new_series=frozenset({"x"}))])),
+    "no recovery": ("I7", changed(tried=[*GOOD.tried, *STEADILY], broken=[OUTAGE])),
+    "an exit too late": ("I8", changed(exits=[(20.1, 0)])),
+    "an exit with another status": ("I8", changed(exits=[(1.0, -1)])),
+    "events that are nowhere": ("I9", changed(processes=[Process("a#1", received=3, settled=2, complete=True)])),
+    "a fault of the relay's own": ("I9", changed(processes=[Process("a#1", tracebacks=1)])),
+}
+
+
+@pytest.mark.parametrize(("invariant", "run"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_violation_is_found_and_nothing_else_is_blamed(invariant: str, run: Run) -> None:
+    assert broken_by(run) == [invariant]
+
+
+EXPLAINED: dict[str, Run] = {
+    "a replay after a 503 that was stored all the same": changed(
+        tried=[tried(at=5.0, status=503), *GOOD.tried], stored=[*GOOD.stored, stored(offset=2)]
+    ),
+    "a replay after no answer from a process that was killed": changed(
+        tried=[tried(at=5.0, status=None, replica="b#1"), *GOOD.tried],
+        out=[Out("b#1", 5.0, float("inf"))],
+        stored=[*GOOD.stored, stored(offset=2)],
+    ),
+    "a copy through another replica": changed(
+        tried=[*GOOD.tried, tried(at=12.0, replica="b#1", webhook=3)],
+        inputs={SENT: 2, DELIVERED: 1},
+        stored=[*GOOD.stored, stored(offset=2)],
+    ),
+    "an answer that Sofy never saw by its own fault": changed(
+        tried=[tried(at=5.0, status=None, seconds=0.02, disguised=True), *GOOD.tried],
+        stored=[*GOOD.stored, stored(offset=2)],
+    ),
+    "an answer that came late to a generator that was late itself": changed(
+        tried=[tried(seconds=4.0, own_s=0.6), GOOD.tried[1]]
+    ),
+    "a status that was never answered 2xx stands wherever it may": changed(
+        tried=[tried(status=503), GOOD.tried[1]],
+        stored=[stored(offset=1), stored(DELIVERED, id="id-delivered")],
+    ),
+    "figures of a process that was killed": changed(processes=[Process("a#1", received=3, settled=2)]),
+    "recovery that the run's end did not leave time to see": changed(
+        tried=[*GOOD.tried, *STEADILY[:50]], broken=[OUTAGE]
+    ),
+}
+
+
+@pytest.mark.parametrize("run", EXPLAINED.values(), ids=EXPLAINED)
+def test_what_may_be_is_not_blamed(run: Run) -> None:
+    assert broken_by(run) == []
+
+
+@pytest.mark.parametrize(("well_from", "seconds"), [(14.0, 0.0), (17.0, 3.0), (24.0, 10.0)])
+def test_recovery_is_from_the_faults_end_to_answers_of_2xx(well_from: float, seconds: float) -> None:
+    attempts = [tried(at=14.0 + step / 10, status=200 if 14.0 + step / 10 >= well_from else 503) for step in range(150)]
+
+    recovered = recovery_s(changed(tried=attempts), OUTAGE)
+
+    assert recovered == pytest.approx(seconds, abs=0.15)
+
+
+CIRCUMSTANCES = Circumstances(
+    seed=1,
+    minutes=1.0,
+    scenario="mixed",
+    timeouts="quick",
+    discarded=0,
+    late=3,
+    loop_lag_p99_s=0.01,
+    broker_restarts=0,
+    replica_restarts=0,
+    machine={},
+)
+
+
+def replayed(run: Run) -> Run:
+    return changed(
+        run,
+        tried=[tried(at=5.0, status=503, seconds=3.0, reason="acknowledgement_timeout"), *run.tried],
+        stored=[*run.stored, stored(offset=2)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "figures"),
+    [
+        (lambda run: run, {"sent": 2, "answered_2xx": 2, "acknowledged": 2, "in_topic": 2, "missing": 0}),
+        (replayed, {"sent": 3, "answered_503": 1, "duplicates": 1, "unexplained_duplicates": 0, "late": 3}),
+        (replayed, {"longest_answer_s": 3.0, "broken": []}),
+        (lambda run: changed(run, stored=[]), {"missing": 2, "in_topic": 0, "broken": ["I1"]}),
+    ],
+)
+def test_the_ledger_counts_what_was_sent_answered_and_stored(
+    change: Callable[[Run], Run], figures: dict[str, object]
+) -> None:
+    run = change(GOOD)
+
+    ledger = settle(run, check(run), CIRCUMSTANCES).as_json()
+
+    assert {name: ledger[name] for name in figures} == figures
