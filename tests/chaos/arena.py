@@ -228,7 +228,9 @@ def _stored(records: dict[str, list[StoredRecord]]) -> list[Stored]:
             else:
                 fact = letter_fact(headers.get("relay-account", ""), record.value or b"")
             id_ = headers.get("ce_id") or headers.get("relay-id", "")
-            found.append(Stored(fact, id_, record.partition, record.offset, name == "STATUS"))
+            found.append(
+                Stored(fact, id_, record.partition, record.offset, record.timestamp_ms, is_status=name == "STATUS")
+            )
     return found
 
 

@@ -3,14 +3,14 @@
 It believes the history, the records read from Kafka, and the processes' own figures for their bookkeeping alone.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from relay.demo.facts import Fact
 from tests.chaos.history import Broken, Out, Tried
-from tests.chaos.script import Fault
+from tests.chaos.script import BROKER_FAULTS, Fault
 
 ANSWER_WITHIN_S: Final = 3.5
 RECOVERED_WITHIN_S: Final = 10.0
@@ -23,6 +23,8 @@ _STEP_S: Final = 0.1
 _FEWEST: Final = 5
 """Attempts in a window below which its share says nothing."""
 _EVIDENCE: Final = 5
+_AFTERMATH_S: Final = 3.0
+"""For so long after a broker's return a request may still be sent again: a request timeout, twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Stored:
     """Its `ce_id` or `relay-id`."""
     partition: int
     offset: int
+    timestamp_ms: int
+    """When its posting was received: the same for all records of one posting."""
     is_status: bool
 
 
@@ -139,22 +143,47 @@ def duplicates(run: Run) -> dict[Fact, list[Stored]]:
 
 
 def _unexplained(run: Run) -> Iterator[str]:
-    """I3: a second record needs a second posting, and that an attempt that Sofy took for failed, or a second input."""
+    """I3: a second record needs a second posting, and that Sofy took one for failed or had a second input.
+
+    Or the producer sent it again by itself, because a broker failed before it had acknowledged: then the records
+    are of one posting and have its time.
+    """
     twice = duplicates(run)
-    posted: dict[Fact, int] = defaultdict(int)
-    failed: set[Fact] = set()
+    postings: dict[Fact, list[Tried]] = defaultdict(list)
     for tried in run.tried:
         for item in tried.items:
             if item.fact in twice:
-                posted[item.fact] += 1
-                if not tried.acknowledged:
-                    failed.add(item.fact)
+                postings[item.fact].append(tried)
     for fact, records in twice.items():
         ids = {record.id for record in records}
         if len(ids) > 1:
             yield f"{len(records)} records of one fact have {len(ids)} ids: {', '.join(sorted(ids))}"
-        elif len(records) > posted[fact] or not (fact in failed or run.inputs.get(fact, 0) > 1):
-            yield f"{len(records)} records {records[0].id}, posted {posted[fact]} times, never failed"
+        elif not (_posted_again(run, fact, len(records), postings[fact]) or _sent_again(run, records, postings[fact])):
+            yield f"{len(records)} records {records[0].id}, posted {len(postings[fact])} times, never failed"
+
+
+def _posted_again(run: Run, fact: Fact, records: int, postings: Sequence[Tried]) -> bool:
+    failed = any(not tried.acknowledged for tried in postings)
+    return records <= len(postings) and (records == 1 or failed or run.inputs.get(fact, 0) > 1)
+
+
+def _sent_again(run: Run, records: Sequence[Stored], postings: Sequence[Tried]) -> bool:
+    [fact, *_] = {record.fact for record in records if record.fact is not None}
+    times = len({record.timestamp_ms for record in records})
+    return _posted_again(run, fact, times, postings) and any(_during_a_brokers_fault(run, one) for one in postings)
+
+
+def resent(run: Run) -> int:
+    """Give how many records the producer stored more than once by itself: those of a fact that was posted but once."""
+    posted: Counter[Fact] = Counter(item.fact for tried in run.tried for item in tried.items)
+    return sum(max(0, len(records) - posted[fact]) for fact, records in duplicates(run).items())
+
+
+def _during_a_brokers_fault(run: Run, tried: Tried) -> bool:
+    return any(
+        broken.fault in BROKER_FAULTS and broken.since <= tried.ended and tried.started <= broken.until + _AFTERMATH_S
+        for broken in run.broken
+    )
 
 
 def _out_of_order(run: Run) -> Iterator[str]:

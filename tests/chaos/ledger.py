@@ -14,6 +14,7 @@ from tests.chaos.checker import (
     duplicates,
     judged_times,
     recovery_s,
+    resent,
 )
 
 _REFUSED_AT_ONCE: Final = frozenset({"breaker_open", "overloaded", "draining"})
@@ -47,6 +48,8 @@ class Ledger:
     """Records acknowledged after their webhook's 503, as the processes counted them up to a second before their end."""
     duplicates: int
     """Records beyond the first of their fact."""
+    resent: int
+    """Of these: by the producer itself, when a broker failed before it had acknowledged."""
     unexplained_duplicates: int
     longest_answer_s: float
     answer_p99_s: float
@@ -106,6 +109,7 @@ def settle(run: Run, verdicts: Sequence[Verdict], told: Circumstances) -> Ledger
         in_topic=len({record.fact for record in run.stored if record.is_status and record.fact is not None}),
         dead_lettered=len({record.fact for record in run.stored if not record.is_status and record.fact is not None}),
         duplicates=sum(len(records) - 1 for records in twice.values()),
+        resent=resent(run),
         unexplained_duplicates=unexplained,
         longest_answer_s=round(max(times, default=0.0), 3),
         answer_p99_s=round(quantile(times, 0.99) or 0.0, 3),

@@ -26,6 +26,9 @@ class Fault(StrEnum):
     REGISTERED_TWICE = "registered_twice"
 
 
+BROKER_FAULTS: Final = frozenset({Fault.BROKER_PAUSED, Fault.BROKER_KILLED, Fault.BROKERS_ROLLED, Fault.LEADERS_MOVED})
+
+
 @dataclass(frozen=True, slots=True)
 class Strike:
     """One fault."""

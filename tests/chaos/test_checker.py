@@ -42,8 +42,15 @@ def tried(  # noqa: PLR0913 - one fact of an attempt each
     )
 
 
-def stored(fact: Fact | None = SENT, *, offset: int = 0, id: str = "id-sent") -> Stored:  # noqa: A002 - the record's
-    return Stored(fact, id, partition=0, offset=offset, is_status=True)
+def stored(
+    fact: Fact | None = SENT,
+    *,
+    offset: int = 0,
+    id: str = "id-sent",  # noqa: A002 - the record's own name
+    posting: int | None = None,
+) -> Stored:
+    """A record; by default each is of a posting of its own."""
+    return Stored(fact, id, 0, offset, timestamp_ms=offset if posting is None else posting, is_status=True)
 
 
 GOOD = Run(
@@ -83,6 +90,10 @@ PLANTED: dict[str, tuple[str, Run]] = {
             tried=[tried(at=5.0, status=503), *GOOD.tried],
             stored=[*GOOD.stored, stored(offset=2, id="another")],
         ),
+    ),
+    "records of one posting with no broker at fault": (
+        "I3",
+        changed(stored=[*GOOD.stored, stored(offset=2, posting=0)]),
     ),
     "more records than postings": (
         "I3",
@@ -125,6 +136,10 @@ EXPLAINED: dict[str, Run] = {
         tried=[tried(at=5.0, status=None, replica="b#1"), *GOOD.tried],
         out=[Out("b#1", 5.0, float("inf"))],
         stored=[*GOOD.stored, stored(offset=2)],
+    ),
+    "sent again by the producer while a broker failed": changed(
+        broken=[Broken(Fault.BROKER_KILLED, "broker 1", 9.0, 9.5)],
+        stored=[*GOOD.stored, stored(offset=2, posting=0)],
     ),
     "a copy through another replica": changed(
         tried=[*GOOD.tried, tried(at=12.0, replica="b#1", webhook=3)],
