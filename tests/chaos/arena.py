@@ -188,7 +188,8 @@ class _Arena:
             stored=_stored(records),
             processes=processes,
             exits=[one for replica in members for one in replica.exits],
-            unbroken_service=self._order.scenario is Scenario.ROLLING,
+            cut_off=history.unended,
+            loop_lag_p99_s=lag_p99_s(watch.seen.values(), [(it.since, it.until) for it in history.broken]),
         )
         verdicts = check(judged)
         told = Circumstances(
@@ -198,7 +199,6 @@ class _Arena:
             timeouts=self._order.timeouts,
             discarded=history.discarded,
             late=int(sum(seen.last.get("sofy_relay_late_acknowledgements_total", 0.0) for seen in watch.seen.values())),
-            loop_lag_p99_s=lag_p99_s(watch.seen.values(), [(it.since, it.until) for it in history.broken]),
             broker_restarts=nemesis.restarts["brokers"],
             replica_restarts=nemesis.restarts["replicas"],
             machine=self._machine.report(),
@@ -245,6 +245,11 @@ def _process(place: str, seen: Seen, is_last: bool, tracebacks: int) -> Process:
         new_series=frozenset(seen.last) - seen.first,
         received=total("sofy_relay_events_received_total"),
         settled=total("sofy_relay_events_total"),
+        accepted=sum(
+            value
+            for series, value in seen.last.items()
+            if series.startswith("sofy_relay_webhooks_total") and 'outcome="accepted"' in series
+        ),
         complete=is_last,
         tracebacks=tracebacks,
     )

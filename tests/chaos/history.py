@@ -13,7 +13,7 @@ from relay.simulator.lives import Life
 from relay.simulator.payloads import Webhook
 from tests.chaos.script import Fault
 
-_PLACELESS: Final = ""
+_REFUSED_AT_ONCE: Final = frozenset({"breaker_open", "overloaded", "draining"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Tried:
     def acknowledged(self) -> bool:
         """Whether Sofy was told that it is safe."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def refused_at_once(self) -> bool:
+        """Whether the relay refused it before it tried anything."""
+        return self.reason in _REFUSED_AT_ONCE
 
     @property
     def seconds(self) -> float:

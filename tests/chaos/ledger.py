@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from relay.simulator.progress import quantile
 from tests.chaos.checker import (
@@ -16,8 +16,6 @@ from tests.chaos.checker import (
     recovery_s,
     resent,
 )
-
-_REFUSED_AT_ONCE: Final = frozenset({"breaker_open", "overloaded", "draining"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +81,6 @@ class Circumstances:
     timeouts: str
     discarded: int
     late: int
-    loop_lag_p99_s: float | None
     broker_restarts: int
     replica_restarts: int
     machine: Mapping[str, float]
@@ -93,12 +90,13 @@ def settle(run: Run, verdicts: Sequence[Verdict], told: Circumstances) -> Ledger
     """Give the figures of a run that was judged so."""
     answers = Counter(_kind(tried.status) for tried in run.tried)
     times = sorted(tried.seconds for tried in judged_times(run) if tried.status is not None)
-    refusals = sorted(tried.seconds for tried in judged_times(run) if tried.reason in _REFUSED_AT_ONCE)
+    refusals = sorted(tried.seconds for tried in judged_times(run) if tried.refused_at_once)
     twice = duplicates(run)
     recoveries = [recovery_s(run, broken) for broken in run.broken]
     unexplained = next((verdict.count for verdict in verdicts if verdict.name == "I3"), 0)
     return Ledger(
         **asdict(told),
+        loop_lag_p99_s=run.loop_lag_p99_s,
         sent=sum(len(tried.items) for tried in run.tried),
         answered_2xx=answers["2xx"],
         answered_503=answers["503"],

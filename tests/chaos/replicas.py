@@ -73,7 +73,6 @@ class Replica:
             self.process.signal(signal.SIGKILL)
             await self.process.exit_status(EXIT_WITHIN_S)
         self.exits.append((time.monotonic() - started, status))
-        self._gone()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:

@@ -59,12 +59,15 @@ GOOD = Run(
     out=[],
     inputs={SENT: 1, DELIVERED: 1},
     stored=[stored(), stored(DELIVERED, offset=1, id="id-delivered")],
-    processes=[Process("a#1", received=2, settled=2, complete=True)],
+    processes=[Process("a#1", received=2, settled=2, accepted=2, complete=True)],
     exits=[(1.0, 0)],
 )
 
 
 def changed(run: Run = GOOD, **changes: object) -> Run:
+    """The run otherwise; with other attempts nobody knows what the process counted."""
+    if "tried" in changes:
+        changes.setdefault("processes", [])
     return dataclasses.replace(run, **changes)  # type: ignore[arg-type]  # a test's own fields
 
 
@@ -84,6 +87,21 @@ PLANTED: dict[str, tuple[str, Run]] = {
     "a record states what nobody sent": ("I2", changed(stored=[*GOOD.stored, stored(Fact(b"invented"), offset=2)])),
     "a record is none of the contract's": ("I2", changed(stored=[*GOOD.stored, stored(None, offset=2)])),
     "a duplicate that nothing explains": ("I3", changed(stored=[*GOOD.stored, stored(offset=2)])),
+    "a copy through the same process, which should have known": (
+        "I3",
+        changed(tried=[*GOOD.tried, tried(at=12.0, webhook=3)], stored=[*GOOD.stored, stored(offset=2)]),
+    ),
+    "a duplicate beside a refusal that tried nothing": (
+        "I3",
+        changed(
+            tried=[tried(at=5.0, status=503, reason="breaker_open"), *GOOD.tried],
+            stored=[*GOOD.stored, stored(offset=2)],
+        ),
+    ),
+    "a duplicate beside a posting that reached nobody": (
+        "I3",
+        changed(tried=[tried(at=5.0, status=503, replica=""), *GOOD.tried], stored=[*GOOD.stored, stored(offset=2)]),
+    ),
     "a duplicate under another id": (
         "I3",
         changed(
@@ -103,22 +121,51 @@ PLANTED: dict[str, tuple[str, Run]] = {
         ),
     ),
     "the later status stands first": ("I4", changed(stored=[stored(offset=1), stored(DELIVERED, id="id-delivered")])),
+    "an SMS on two partitions": (
+        "I4",
+        changed(stored=[stored(), dataclasses.replace(stored(DELIVERED, offset=1, id="id-delivered"), partition=1)]),
+    ),
     "an answer that came late": ("I5", changed(tried=[tried(seconds=3.6), GOOD.tried[1]])),
     "no answer from a process that nobody touched": (
         "I5",
         changed(tried=[tried(at=5.0, status=None, seconds=4.0), *GOOD.tried]),
     ),
-    "a connection refused where none may be": (
+    "a webhook that no process could be found for": (
         "I5",
-        changed(tried=[tried(at=5.0, status=None, replica=""), *GOOD.tried], unbroken_service=True),
+        changed(tried=[tried(at=5.0, status=None, replica=""), *GOOD.tried]),
     ),
+    "a connection that breaks as its process ends in order": (
+        "I5",
+        changed(tried=[tried(at=5.0, status=None, seconds=0.5), *GOOD.tried], exits=[(0.5, 0)]),
+    ),
+    "refusals that take their time": (
+        "I5",
+        changed(tried=[tried(at=5.0, status=503, seconds=0.6, reason="breaker_open"), *GOOD.tried]),
+    ),
+    "attempts cut off": ("I5", changed(cut_off=1)),
+    "loops that lag": ("I6", changed(loop_lag_p99_s=1.0)),
     "memory that grows": ("I6", changed(processes=[Process("a#1", memory=300 * 1024 * 1024)])),
     "files that stay open": ("I6", changed(processes=[Process("a#1", open_files=5_000)])),
     "series that multiply": ("I6", changed(processes=[Process("a#1", new_series=frozenset({"x"}))])),
     "no recovery": ("I7", changed(tried=[*GOOD.tried, *STEADILY], broken=[OUTAGE])),
+    "a recovery that does not last": (
+        "I7",
+        changed(
+            tried=[*GOOD.tried, *(dataclasses.replace(one, status=200) for one in STEADILY[:30]), *STEADILY[30:]],
+            broken=[OUTAGE],
+            stored=[*GOOD.stored],
+        ),
+    ),
     "an exit too late": ("I8", changed(exits=[(20.1, 0)])),
     "an exit with another status": ("I8", changed(exits=[(1.0, -1)])),
-    "events that are nowhere": ("I9", changed(processes=[Process("a#1", received=3, settled=2, complete=True)])),
+    "events that are nowhere": (
+        "I9",
+        changed(processes=[Process("a#1", received=3, settled=2, accepted=2, complete=True)]),
+    ),
+    "a process that counts what nobody saw": (
+        "I9",
+        changed(processes=[Process("a#1", received=2, settled=2, accepted=3, complete=True)]),
+    ),
     "a fault of the relay's own": ("I9", changed(processes=[Process("a#1", tracebacks=1)])),
 }
 
@@ -185,7 +232,6 @@ CIRCUMSTANCES = Circumstances(
     timeouts="quick",
     discarded=0,
     late=3,
-    loop_lag_p99_s=0.01,
     broker_restarts=0,
     replica_restarts=0,
     machine={},
