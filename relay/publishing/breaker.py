@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 FAILURES_TO_OPEN: Final = 10
-"""Records in a row that failed; one partition's trouble among healthy ones never makes so many."""
+"""Records in a row that failed, with none acknowledged while they waited: else it is one partition's trouble."""
 SILENCE_TO_OPEN_S: Final = 2.0
 """Seconds with a record waiting and none acknowledged: more than a request timeout, less than an answer's time."""
 TRIAL_EVERY_S: Final = 1.0
@@ -63,9 +63,14 @@ class Breaker:
         self._acknowledged_at = now
         self._next_trial = None
 
-    def failed(self) -> None:
-        """Kafka did not take a record, for a reason that is not the record's own."""
-        self._failures += 1
+    def failed(self, since: float) -> None:
+        """Kafka did not take a record that was handed over at `since`, for a reason that is not the record's own.
+
+        Not counted if it acknowledged another one meanwhile: then one partition is in trouble, whose whole batch
+        fails at once, and Kafka is not.
+        """
+        if self._acknowledged_at < since:
+            self._failures += 1
 
     def reset(self) -> None:
         """Another producer is in place: what its predecessor met says nothing about it."""

@@ -201,7 +201,7 @@ class KafkaPublisher:
 
     def _fail(self, record: _HandedOver, reason: Reason, error: BaseException) -> None:
         if reason in _KAFKAS_OWN:
-            self._breaker.failed()
+            self._breaker.failed(record.since)
         if reason is Reason.PRODUCER_FAILED:
             record.progress.fatal_error = True
         self._observer.publish_failed(record.destination, reason)

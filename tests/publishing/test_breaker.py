@@ -31,7 +31,7 @@ def test_it_opens_on_failures_in_a_row_and_on_silence(
     if acknowledged_before_s is not None:
         judged.acknowledged(10_000.0 - acknowledged_before_s)
     for _ in range(failures):
-        judged.failed()
+        judged.failed(9_999.0)
 
     assert judged.judge(10_000.0, oldest_s) is expected
 
@@ -59,17 +59,27 @@ def test_an_acknowledgement_closes_it_even_a_late_one() -> None:
 def test_an_acknowledgement_between_failures_starts_the_count_anew() -> None:
     judged = breaker()
     for _ in range(5):
-        judged.failed()
-        judged.failed()
+        judged.failed(100.0)
+        judged.failed(100.0)
         judged.acknowledged(100.0)
 
     assert judged.judge(101.0, 0.0) is CLOSED
 
 
+def test_a_whole_batch_of_one_partition_that_fails_while_others_are_acknowledged_does_not_open_it() -> None:
+    judged = breaker()
+    judged.acknowledged(100.5)
+
+    for _ in range(20):
+        judged.failed(100.0)
+
+    assert judged.judge(101.5, 0.0) is CLOSED
+
+
 def test_another_producer_starts_with_a_closed_breaker() -> None:
     judged = breaker()
     for _ in range(3):
-        judged.failed()
+        judged.failed(99.0)
     judged.judge(100.0, 0.0)
 
     judged.reset()
