@@ -6,10 +6,12 @@ topics its last listing showed, whether its tasks still run, and how to end it w
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Self
+from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.structs import RecordMetadata, TopicPartition
 from faststream.kafka import KafkaBroker
@@ -18,6 +20,7 @@ from relay.events.record import Record
 from relay.publishing.cluster import ClusterUnreachableError, cause_of
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.failures import reason_of
+from relay.publishing.listing import ListTopics, topic_id
 from relay.publishing.replacement import Cause
 from relay.reasons import Reason
 
@@ -94,6 +97,20 @@ class RunningProducer:
     def addresses(self) -> frozenset[tuple[str, int]]:
         """Host and port of each broker that it knows."""
         return frozenset((broker.host, broker.port) for broker in self._cluster.brokers())
+
+    async def topic_ids(self) -> Mapping[str, UUID | None]:
+        """Ask one broker for the ids of all topics there are; empty if it does not answer.
+
+        On a connection of its own, so that no record waits behind it. Waits for a request timeout at most.
+        """
+        node = self._producer.client.get_random_node()
+        if node is None:
+            return {}
+        try:
+            listed = await self._producer.client.send(node, ListTopics(), group=ConnectionGroup.COORDINATION)
+        except KafkaError:
+            return {}
+        return {topic["topic"]: topic_id(topic) for topic in listed.to_object()["topics"]}
 
     def knows(self, partition: TopicPartition) -> bool:
         """Whether the last full listing showed the topic of `partition`. Costs nothing; never blocks.

@@ -48,6 +48,8 @@ class Symptoms:
     fatal_error: bool = False
     topic_missing: bool = False
     offsets_went_back: bool = False
+    other_topics: bool = False
+    """A topic has another id than when the producer was put in place."""
     credentials_changed: bool = False
     silent_s: float = 0.0
     """For how long records have been handed over without any acknowledgement."""
@@ -71,7 +73,7 @@ def cause_to_replace(symptoms: Symptoms) -> Cause | None:
                 (symptoms.stopped, True),
                 (Cause.FATAL_ERROR, symptoms.fatal_error),
                 (Cause.TOPIC_MISSING, symptoms.topic_missing),
-                (Cause.TOPIC_RECREATED, symptoms.offsets_went_back),
+                (Cause.TOPIC_RECREATED, symptoms.offsets_went_back or symptoms.other_topics),
                 (Cause.CREDENTIALS_CHANGED, symptoms.credentials_changed),
                 (Cause.ADDRESSES_CHANGED, symptoms.moved),
                 (Cause.UNACKNOWLEDGED, symptoms.silent_s >= SILENCE_TO_REPLACE_S),

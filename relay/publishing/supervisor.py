@@ -55,6 +55,8 @@ class Pace:
     """How often the running producer is looked at. Costs some attribute reads."""
     ask: float = 2.0
     """How often a producer in trouble has the bootstrap servers asked where the brokers are."""
+    look: float = 5.0
+    """How often the topics' ids are asked for: for so long a topic made again may go unnoticed without traffic."""
     retire: float = 10.0
     """How long a replaced producer may still bring acknowledgements home."""
 
@@ -89,6 +91,7 @@ class Supervisor:
         self._observer = observer
         self._pace = pace or Pace()
         self._renewed = False
+        self._ids: dict[str, UUID | None] = {}
         self._reported: tuple[Reason, str] | None = None
         self._kept: tuple[Cause, Reason] | None = None
         self._life: asyncio.Task[None] | None = None
@@ -171,9 +174,13 @@ class Supervisor:
         """Look at the producer until there is a cause to replace it; give that."""
         clock = asyncio.get_running_loop().time
         asked, moved = clock(), False
+        looked, other_topics = clock(), False
         while True:
             await asyncio.sleep(self._pace.watch)
-            symptoms = self._symptoms(producer, moved=moved)
+            if clock() - looked >= self._pace.look:
+                other_topics = self._are_others(await producer.topic_ids())
+                looked = clock()
+            symptoms = self._symptoms(producer, moved=moved, other_topics=other_topics)
             cause = cause_to_replace(symptoms)
             if cause is not None:
                 return cause
@@ -181,18 +188,23 @@ class Supervisor:
                 moved = await self._moved_away_from(producer)
                 asked = clock()
 
-    def _symptoms(self, producer: RunningProducer, *, moved: bool) -> Symptoms:
+    def _symptoms(self, producer: RunningProducer, *, moved: bool, other_topics: bool) -> Symptoms:
         progress = self._publisher.progress
         return Symptoms(
             stopped=producer.failure,
             fatal_error=progress.fatal_error,
             topic_missing=bool(self._unknown_to(producer)),
+            other_topics=other_topics,
             offsets_went_back=progress.offsets_went_back,
             credentials_changed=self._renewed,
             silent_s=progress.silent_s,
             out_of_touch=producer.out_of_touch,
             moved=moved,
         )
+
+    def _are_others(self, found: Mapping[str, UUID | None]) -> bool:
+        """Whether a topic that is there was made again since the producer was put in place."""
+        return any(found.get(name) not in {None, id_} for name, id_ in self._ids.items() if id_ is not None)
 
     async def _moved_away_from(self, producer: RunningProducer) -> bool:
         """Ask the bootstrap servers: whether all brokers are at addresses that the producer does not know."""
@@ -228,7 +240,8 @@ class Supervisor:
         self._retire(producer)
 
     def _put_in_place(self, producer: RunningProducer, listing: Listing) -> None:
-        self._observer.topics_found({topic.name: listing.topics[topic.name].id for topic in self._topics})
+        self._ids = {topic.name: listing.topics[topic.name].id for topic in self._topics}
+        self._observer.topics_found(self._ids)
         self._retire(self._publisher.use(producer))
         self._reported = self._kept = None
         findings = [finding for topic in self._topics for finding in compare(topic, listing.topics[topic.name])]

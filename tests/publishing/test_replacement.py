@@ -20,6 +20,7 @@ from relay.publishing.replacement import (
         (Symptoms(fatal_error=True), Cause.FATAL_ERROR),
         (Symptoms(topic_missing=True), Cause.TOPIC_MISSING),
         (Symptoms(offsets_went_back=True), Cause.TOPIC_RECREATED),
+        (Symptoms(other_topics=True), Cause.TOPIC_RECREATED),
         (Symptoms(credentials_changed=True), Cause.CREDENTIALS_CHANGED),
         (Symptoms(moved=True), Cause.ADDRESSES_CHANGED),
         (Symptoms(silent_s=SILENCE_TO_REPLACE_S), Cause.UNACKNOWLEDGED),
