@@ -157,6 +157,17 @@ def test_every_log_line_that_the_operations_page_quotes_is_written_somewhere() -
     assert [line for line in quoted if f'"{line}' not in code_of_the_relay] == []
 
 
+def test_every_test_that_the_faults_page_names_exists() -> None:
+    table = rows((ROOT / "docs/faults.md").read_text())
+
+    for _, cell in table:
+        for named in cell.split("; "):
+            file, *tests = re.findall(r"`([^`]+)`", named)
+            there = re.findall(r"^(?:async )?def (test_\w+)", (ROOT / "tests" / file).read_text(), re.MULTILINE)
+            assert tests
+            assert set(tests) <= set(there), file
+
+
 def test_the_operations_page_names_every_reason_to_defer_a_webhook_and_every_cause_to_replace_a_producer() -> None:
     text = (ROOT / "docs/operations.md").read_text()
 

@@ -16,6 +16,9 @@ class PhoneNumbers:
     """
 
     def __init__(self, remembered: int = 65_536) -> None:
+        # Else a country is read from its file by its first number: in the middle of a request, and, were there no
+        # file descriptor left, with phonenumbers' lock held for good.
+        phonenumbers.PhoneMetadata.load_all()
         self.e164 = lru_cache(maxsize=remembered)(_e164)
 
 

@@ -16,7 +16,7 @@ from relay.simulator.faults import Fault as SofyFault
 from relay.simulator.registrations import Registration
 from relay.simulator.schedule import REPLAYS, ReplaySchedule
 from relay.simulator.sofy import Sofy, Ways
-from tests.chaos.checker import Process, Run, Stored, Verdict, check
+from tests.chaos.checker import RECOVERED_WITHIN_S, Process, Run, Stored, Verdict, check
 from tests.chaos.history import History
 from tests.chaos.ledger import Circumstances, Ledger, settle
 from tests.chaos.nemesis import Nemesis
@@ -35,6 +35,8 @@ _TOPICS: Final = {"STATUS": "chaos.status", "OTHER": "chaos.other", "DEAD_LETTER
 _REPLICAS: Final = 2
 _CONNECTIONS: Final = 1_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_LAST_LOOK_S: Final = RECOVERED_WITHIN_S + 3.0
+"""For so long SMS are still sent after the last fault, to see that it is recovered from."""
 _END_WITHIN_S: Final = 120.0
 _READ_WITHIN_S: Final = 120.0
 _MISHAPS: Final = {
@@ -121,7 +123,12 @@ class _Arena:
     async def play(self) -> Result:
         members: list[Replica] = []
         service = Service(members, connections=_CONNECTIONS)
-        history = History(clock=time.monotonic, place=lambda: service.place, own=self._own.since)
+        history = History(
+            clock=time.monotonic,
+            place=lambda: service.place,
+            answer=lambda: service.answer,
+            own=self._own.between,
+        )
         async with replicas(_REPLICAS, self._process, history) as made, service:
             members += made
             watch = Watch(members)
@@ -131,9 +138,11 @@ class _Arena:
                 nemesis = self._nemesis(members, sofy, history)
                 async with _background(sofy.invent_at(self._order.rate)):
                     await nemesis.run(self._order.script, QUIET_S if self._order.scenario is Scenario.MIXED else 0.0)
+                    await asyncio.sleep(_LAST_LOOK_S)
                 self._say("nothing is broken any more: waiting for the last replay")
                 await sofy.engine.finish(_END_WITHIN_S)
                 await watch.look()
+            history.close()
             for replica in members:
                 await replica.end()
             return await self._judge(history, members, watch, nemesis)
@@ -187,6 +196,7 @@ class _Arena:
             inputs=history.inputs,
             stored=_stored(records),
             processes=processes,
+            replicas=_REPLICAS,
             exits=[one for replica in members for one in replica.exits],
             cut_off=history.unended,
             loop_lag_p99_s=lag_p99_s(watch.seen.values(), [(it.since, it.until) for it in history.broken]),

@@ -3,6 +3,7 @@
 It believes the history, the records read from Kafka, and the processes' own figures for their bookkeeping alone.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _STEP_S: Final = 0.1
 _FEWEST: Final = 5
 """Attempts in a window below which its share says nothing."""
 _EVIDENCE: Final = 5
+_UNNOTICED_S: Final = 3.0
+"""For so long a Service may not know that a replica is there again: a probe that runs out, and the next one."""
 _AFTERMATH_S: Final = 3.0
 """For so long after a broker's return a request may still be sent again: a request timeout, twice."""
 
@@ -77,6 +80,8 @@ class Run:
     """Of every fact that was ever to be posted: in how many items."""
     stored: Sequence[Stored]
     processes: Sequence[Process] = ()
+    replicas: int = 1
+    """How many there were to serve."""
     exits: Sequence[tuple[float, int]] = ()
     """Of each SIGTERM: seconds to the end, exit status."""
     cut_off: int = 0
@@ -172,12 +177,10 @@ def _allowed(postings: Sequence[Tried]) -> int:
     """Give how many records postings of one fact may leave.
 
     One for each process that answered 2xx, for each remembers its own; and one for each posting that reached a
-    process and failed, or that Sofy took for failed, unless that was refused before anything was tried.
+    process and was not answered 2xx, unless it was refused before anything was tried.
     """
-    well = {one.replica for one in postings if one.acknowledged and not one.disguised}
-    doubtful = [
-        one for one in postings if one.replica and (one.disguised or not (one.acknowledged or one.refused_at_once))
-    ]
+    well = {one.replica for one in postings if one.acknowledged}
+    doubtful = [one for one in postings if one.replica and not (one.acknowledged or one.refused_at_once)]
     return len(well) + len(doubtful)
 
 
@@ -251,10 +254,22 @@ def _at(place: tuple[int, int]) -> str:
 
 
 def excused(run: Run, tried: Tried) -> bool:
-    """Whether we ourselves stopped or killed the process that took an attempt, meanwhile. A SIGTERM excuses nothing."""
-    return any(
-        out.replica == tried.replica and out.since <= tried.ended and tried.started <= out.until for out in run.out
-    )
+    """Whether we ourselves stopped or killed the process that took an attempt, meanwhile. A SIGTERM excuses nothing.
+
+    That no replica served is excused only where we had stopped all of them at once.
+    """
+    if not tried.replica:
+        stopped = {_name(out) for out in run.out if math.isfinite(out.until) and _meets(out, tried, _UNNOTICED_S)}
+        return len(stopped) == run.replicas
+    return any(out.replica == tried.replica and _meets(out, tried) for out in run.out)
+
+
+def _meets(out: Out, tried: Tried, slack_s: float = 0.0) -> bool:
+    return out.since <= tried.ended and tried.started <= out.until + slack_s
+
+
+def _name(out: Out) -> str:
+    return out.replica.partition("#")[0]
 
 
 def judged_times(run: Run) -> Iterator[Tried]:
@@ -286,7 +301,6 @@ def _unbounded(run: Run) -> Iterator[str]:
             yield f"{process.place} had {process.open_files:.0f} files open"
         if process.new_series:
             yield f"{process.place} exports {len(process.new_series)} new series: {min(process.new_series)}"
-
     if run.loop_lag_p99_s is not None and run.loop_lag_p99_s > MOST_LOOP_LAG_S:
         yield f"the event loops' lag was {run.loop_lag_p99_s:g} s at the 99th percentile, outside faults"
 
@@ -305,6 +319,22 @@ def recovery_s(run: Run, broken: Broken) -> float | None:
         if len(window) >= _FEWEST and sum(window) >= RECOVERED_SHARE * len(window):
             return step * _STEP_S
     return None
+
+
+def refusing_s(run: Run) -> Iterator[tuple[Broken, float]]:
+    """Give for each fault the time from the first to the last attempt that was not answered 2xx.
+
+    An attempt belongs to the fault during or after which it ended, for one that waited may have begun before.
+    """
+    faults = sorted(run.broken, key=lambda broken: broken.since)
+    for broken, following in zip_longest(faults, faults[1:]):
+        end = math.inf if following is None else following.since
+        bad = [
+            tried.started
+            for tried in run.tried
+            if broken.since <= tried.ended < end and not (tried.acknowledged or tried.disguised)
+        ]
+        yield broken, max(bad) - min(bad) if bad else 0.0
 
 
 def _not_recovered(run: Run) -> Iterator[str]:
@@ -329,6 +359,12 @@ def _not_gone(run: Run) -> Iterator[str]:
 
 
 def _unaccounted(run: Run) -> Iterator[str]:
+    for tried in run.tried:
+        counts = tried.counts
+        if tried.acknowledged and (
+            counts is None or counts.accepted + counts.duplicates + counts.dead_lettered != len(tried.items)
+        ):
+            yield f"{_named(tried)} has {len(tried.items)} items, and its 2xx says {counts}"
     for process in run.processes:
         if process.tracebacks:
             yield f"{process.place} logged {process.tracebacks} tracebacks"
@@ -337,10 +373,10 @@ def _unaccounted(run: Run) -> Iterator[str]:
         if process.received != process.settled:
             yield f"{process.place} received {process.received:.0f} events and settled {process.settled:.0f}"
         its_own = [one for one in run.tried if one.replica == process.place]
-        disguised = sum(one.disguised for one in its_own)
-        least = sum(one.acknowledged and not one.disguised for one in its_own)
-        if not least <= process.accepted <= least + disguised:
-            yield f"{process.place} accepted {process.accepted:.0f}, Sofy saw {least} and {disguised} in disguise"
+        told = sum(one.acknowledged for one in its_own)
+        untold = sum(one.status is None for one in its_own)  # published all the same, perhaps, when nobody waited
+        if not told <= process.accepted <= told + untold:
+            yield f"{process.place} accepted {process.accepted:.0f}, {told} were told and {untold} did not wait"
 
 
 def _named(tried: Tried) -> str:

@@ -1,19 +1,24 @@
-"""The history of a run: every attempt of the generator, as Sofy saw it, and every time that something was broken."""
+"""The history of a run: every attempt of the generator, and every time in which something was broken."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from relay.demo.facts import Fact, fact_of
-from relay.simulator import payloads
+from relay.simulator import faults, payloads
 from relay.simulator.attempts import Attempt, End
 from relay.simulator.lives import Life
 from relay.simulator.payloads import Webhook
+from relay.simulator.poster import Answer, Trouble
 from tests.chaos.script import Fault
 
 _REFUSED_AT_ONCE: Final = frozenset({"breaker_open", "overloaded", "draining"})
+_CUT_OFF: Final = "cut off"
+UNTOLD: Final = "?"
+"""Who took an attempt that the run's end cut off: that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,19 @@ class Said:
 
     fact: Fact
     sms_id: str
-    """Empty for what cannot be read."""
+    """Empty for what cannot be read, as are the other two."""
+    status: str = ""
+    time: str = ""
+    """Its `updatedAt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a 2xx says became of its webhook's items."""
+
+    accepted: int
+    duplicates: int
+    dead_lettered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +56,22 @@ class Tried:
     started: float
     ended: float
     status: int | None
-    """None: no answer."""
+    """The relay's own answer, whatever Sofy saw of it; None: no answer."""
     trouble: str
     reason: str
     """The answer's `error`."""
     own_s: float
     """How long the generator itself did not get to run meanwhile."""
     disguised: bool
-    """Whether the generator's Sofy saw something else than the relay's answer, by a fault of its own."""
+    """Whether Sofy itself gave it up, by a fault of its own or at the run's end: no answer says nothing then."""
+    due: float = 0.0
+    retry_after: str | None = None
+    counts: Counts | None = None
+    """None: it was no 2xx, or one that cannot be read."""
 
     @property
     def acknowledged(self) -> bool:
-        """Whether Sofy was told that it is safe."""
+        """Whether the relay said that all of it is safe."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
@@ -87,8 +108,19 @@ class Out:
 class History:
     """Collects as the run goes on; an `Observer` of the simulator's engine. Within one event loop."""
 
-    def __init__(self, *, clock: Callable[[], float], place: Callable[[], str], own: Callable[[float], float]) -> None:
-        """Take the clock of attempts, who took the attempt of the current task, and the own delay since a time."""
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        place: Callable[[], str],
+        answer: Callable[[], Answer | Trouble | None],
+        own: Callable[[float, float], float],
+    ) -> None:
+        """Take the clock of attempts; who tells of the current task's last one who took it, and its true answer.
+
+        The engine tells what Sofy saw, which its own faults may change. `own` gives for how long between two times
+        the generator did not get to run.
+        """
         self.tried: list[Tried] = []
         self.broken: list[Broken] = []
         self.out: list[Out] = []
@@ -97,10 +129,11 @@ class History:
         """In how many items of how many webhooks each fact was to be posted."""
         self._clock = clock
         self._place = place
+        self._answer = answer
         self._own = own
         self._webhooks: dict[Webhook, int] = {}
         self._items: dict[Webhook, tuple[Said, ...]] = {}
-        self._begun: dict[tuple[int, int], float] = {}
+        self._begun: dict[Webhook, tuple[int, float]] = {}
 
     def born(self, life: Life) -> None:
         """Nothing to keep: its webhooks follow."""
@@ -115,25 +148,30 @@ class History:
 
     def starts(self, webhook: Webhook, number: int) -> None:
         """An attempt begins; what is never told to have ended stays without an answer."""
-        self._begun[self._webhooks[webhook], number] = self._clock()
+        self._begun[webhook] = number, self._clock()
 
     def attempted(self, attempt: Attempt) -> None:
         """An attempt has ended."""
-        number = self._webhooks[attempt.webhook]
-        self._begun.pop((number, attempt.number), None)
+        self._begun.pop(attempt.webhook, None)
+        answer = self._answer()
+        full = answer if isinstance(answer, Answer) else None
+        said = {} if full is None else _object(full.body)
         self.tried.append(
             Tried(
-                webhook=number,
+                webhook=self._webhooks[attempt.webhook],
                 number=attempt.number,
                 items=self._items[attempt.webhook],
                 replica=self._place(),
                 started=attempt.started,
                 ended=attempt.ended,
-                status=attempt.status,
-                trouble="" if attempt.trouble is None else attempt.trouble.value,
-                reason=_reason(attempt.answer),
-                own_s=self._own(attempt.started),
-                disguised=attempt.fault is not None,
+                status=None if full is None else full.status,
+                trouble=answer.value if isinstance(answer, Trouble) else "",
+                reason=str(said.get("error", "")),
+                own_s=0.0,
+                disguised=attempt.fault is faults.Fault.TIMEOUT,
+                due=attempt.due,
+                retry_after=None if full is None else full.retry_after,
+                counts=_counts(said),
             )
         )
 
@@ -142,10 +180,34 @@ class History:
         self.discarded += end is End.DISCARDED
         del webhook
 
+    def close(self) -> None:
+        """Keep what was begun and cut off by the run's end; once, after the engine has stopped.
+
+        Only now is it known of each attempt for how long the generator did not get to run.
+        """
+        self.tried += [
+            Tried(
+                webhook=self._webhooks[webhook],
+                number=number,
+                items=self._items[webhook],
+                replica=UNTOLD,
+                started=started,
+                ended=self._clock(),
+                status=None,
+                trouble=_CUT_OFF,
+                reason="",
+                own_s=0.0,
+                disguised=True,
+            )
+            for webhook, (number, started) in self._begun.items()
+        ]
+        self._begun.clear()
+        self.tried = [replace(tried, own_s=self._own(tried.started, tried.ended)) for tried in self.tried]
+
     @property
     def unended(self) -> int:
-        """Attempts that were begun and cut off by the run's end."""
-        return len(self._begun)
+        """Attempts that were begun and cut off by the run's end; known once it is closed."""
+        return sum(tried.trouble == _CUT_OFF for tried in self.tried)
 
     def dump(self, file: Path) -> None:
         """Write all of it, a JSON object a line: what was broken first, then the attempts in order of their end."""
@@ -157,19 +219,27 @@ class History:
         for broken in self.broken:
             yield {"kind": "broken", **asdict(broken)}
         for away in self.out:
-            yield {"kind": "out", **asdict(away)}
+            yield {"kind": "out", **asdict(away), "until": away.until if math.isfinite(away.until) else None}
         for tried in self.tried:
             yield {"kind": "tried", **asdict(tried)}
 
 
-def _said(account: str, fact: payloads.Fact) -> Said:
-    sms_id = fact.sms_id if isinstance(fact, payloads.StatusFact) else ""
-    return Said(fact_of(account, fact), sms_id)
+def _said(account: str, said: payloads.Fact) -> Said:
+    fact = fact_of(account, said)
+    if isinstance(said, payloads.StatusFact):
+        return Said(fact, said.sms_id, said.status, said.updated_at)
+    return Said(fact, "")
 
 
-def _reason(answer: bytes) -> str:
+def _object(answer: bytes) -> dict[str, object]:
     try:
-        error = json.loads(answer).get("error", "")
-    except (ValueError, AttributeError):
-        return ""
-    return error if isinstance(error, str) else ""
+        content = json.loads(answer)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _counts(said: dict[str, object]) -> Counts | None:
+    numbers = [said.get(name) for name in ("accepted", "duplicates", "dead_lettered")]
+    known = [number for number in numbers if isinstance(number, int)]
+    return Counts(*known) if len(known) == len(numbers) else None

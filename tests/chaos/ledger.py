@@ -14,6 +14,7 @@ from tests.chaos.checker import (
     duplicates,
     judged_times,
     recovery_s,
+    refusing_s,
     resent,
 )
 
@@ -55,6 +56,10 @@ class Ledger:
     """Of the answers that refuse at once."""
     longest_recovery_s: float
     """From a fault's end to 2xx again."""
+    refusing_s: Mapping[str, float]
+    """By kind of fault: the longest time from the first to the last attempt, since it began, that was not 2xx."""
+    not_2xx: Mapping[str, int]
+    """The attempts that were not answered 2xx, by the answer's reason or the trouble."""
     longest_exit_s: float
     loop_lag_p99_s: float | None
     """Of all replicas' event loops outside faults: the bound of its bucket; None: above the last one."""
@@ -68,7 +73,7 @@ class Ledger:
 
     def as_json(self) -> dict[str, Any]:
         """Give it as an object of plain JSON."""
-        return {**asdict(self), "faults": dict(self.faults), "machine": dict(self.machine), "broken": list(self.broken)}
+        return {**asdict(self), "broken": list(self.broken)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +118,19 @@ def settle(run: Run, verdicts: Sequence[Verdict], told: Circumstances) -> Ledger
         answer_p99_s=round(quantile(times, 0.99) or 0.0, 3),
         refusal_p99_s=round(quantile(refusals, 0.99) or 0.0, 3),
         longest_recovery_s=round(max((it for it in recoveries if it is not None), default=0.0), 1),
+        refusing_s=_longest_by_kind(run),
+        not_2xx=dict(Counter(tried.reason or tried.trouble for tried in run.tried if not tried.acknowledged)),
         longest_exit_s=round(max((seconds for seconds, _ in run.exits), default=0.0), 2),
-        faults=Counter(broken.fault.value for broken in run.broken),
+        faults=dict(Counter(broken.fault.value for broken in run.broken)),
         broken=tuple(verdict.name for verdict in verdicts if not verdict.held),
     )
+
+
+def _longest_by_kind(run: Run) -> dict[str, float]:
+    longest: dict[str, float] = {}
+    for broken, seconds in refusing_s(run):
+        longest[broken.fault.value] = round(max(seconds, longest.get(broken.fault.value, 0.0)), 1)
+    return longest
 
 
 def _kind(status: int | None) -> str:

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import itertools
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
+import httpx
 from yarl import URL
 
 from relay.simulator.poster import Answer, Poster, Trouble
@@ -20,133 +23,179 @@ EXIT_WITHIN_S: Final = 20.0
 """The promise: gone so long after SIGTERM at the latest."""
 PROPAGATION_S: Final = 0.5
 """What a preStop pause is for: from leaving the Service to SIGTERM."""
+_KILL_AFTER_S: Final = EXIT_WITHIN_S + 10.0
+_READY_WITHIN_S: Final = 60.0
+_PROBE_EVERY_S: Final = 0.2
+_PROBE_LIMIT_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.02
 _HOST: Final = "service"
 
 
 class Replica:
-    """One replica: a process after another on the same ports. Within one event loop."""
+    """One replica: a process after another on the same ports. Within one event loop; one order at a time."""
 
     def __init__(self, name: str, process: RelayProcess, history: History) -> None:
         self.name = name
         self.process = process
-        self.serving = False
-        """Whether the Service sends it anything."""
         self.exits: list[tuple[float, int]] = []
         """Of each SIGTERM: how many seconds to the end, and the exit status; -1: it had to be killed."""
         self._history = history
         self._generation = 1
-        self._away: float | None = time.monotonic()
+        self._leaving = False
+        self._ready = False
 
     @property
     def place(self) -> str:
         """This process, by name."""
         return f"{self.name}#{self._generation}"
 
+    @property
+    def port(self) -> int:
+        """Where webhooks are posted to, for every process of it."""
+        return self.process.webhook_port
+
+    @property
+    def serving(self) -> bool:
+        """Whether the Service sends it anything: its last probe was good, and it is not about to be ended."""
+        return self._ready and not self._leaving
+
+    async def probe(self) -> None:
+        """Ask `/readyz` over and over, as a kubelet does, until cancelled."""
+        while True:
+            self._ready = await self._answers_ready()
+            await asyncio.sleep(_PROBE_EVERY_S)
+
     async def begin(self) -> None:
-        """Serve once the first process is ready."""
-        await self.process.ready(60.0)
-        self._back()
+        """Return once the present process is ready, and a probe has found it so."""
+        await self.process.ready(_READY_WITHIN_S)
+        while not self._ready:
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def kill(self) -> None:
-        """SIGKILL, and another process at once; returns when that is ready."""
-        self._gone()
+        """SIGKILL, and another process as soon as a probe has failed; returns when that is ready."""
+        self._history.out.append(Out(self.place, time.monotonic(), float("inf")))
         self.process.signal(signal.SIGKILL)
-        await self.process.exit_status(EXIT_WITHIN_S)
+        await self.process.exit_status(_KILL_AFTER_S)
         await self._again()
 
     async def roll(self) -> None:
         """Leave the Service, SIGTERM, and another process; returns when that is ready."""
-        self.serving = False
+        self._leaving = True
         await asyncio.sleep(PROPAGATION_S)
         await self.end()
         await self._again()
+        self._leaving = False
 
     async def end(self) -> None:
         """SIGTERM, and wait for its end."""
-        self.serving = False
+        self._leaving = True
         started = time.monotonic()
         self.process.signal(signal.SIGTERM)
         try:
-            status = await self.process.exit_status(EXIT_WITHIN_S)
-        except Exception:  # noqa: BLE001 - subprocess' own, of no other kind
+            status = await self.process.exit_status(_KILL_AFTER_S)
+        except subprocess.TimeoutExpired:
             status = -1
             self.process.signal(signal.SIGKILL)
-            await self.process.exit_status(EXIT_WITHIN_S)
+            await self.process.exit_status(_KILL_AFTER_S)
         self.exits.append((time.monotonic() - started, status))
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """SIGSTOP for the length of the block. The Service goes on to send: nobody has noticed yet."""
-        self._away = time.monotonic()
+        """SIGSTOP for the length of the block. The Service goes on to send until a probe has failed."""
+        since = time.monotonic()
         self.process.signal(signal.SIGSTOP)
         try:
             yield
         finally:
             self.process.signal(signal.SIGCONT)
-            self._history.out.append(Out(self.place, self._away, time.monotonic()))
-            self._away = None
+            self._history.out.append(Out(self.place, since, time.monotonic()))
 
     async def _again(self) -> None:
-        self.process.spawn()
-        await self.process.ready(60.0)
+        while self._ready:  # what is sent until then goes to the dead one, and must not be taken for its successor's
+            await asyncio.sleep(_LOOK_EVERY_S)
         self._generation += 1
-        self._back()
+        self.process.spawn()
+        await self.begin()
 
-    def _gone(self) -> None:
-        self.serving = False
-        if self._away is None:
-            self._away = time.monotonic()
-        self._history.out.append(Out(self.place, self._away, float("inf")))
-
-    def _back(self) -> None:
-        self._away = None
-        self.serving = True
+    async def _answers_ready(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return (await self.process.admin.get("/readyz", timeout=_PROBE_LIMIT_S)).status_code == httpx.codes.OK
+        return False
 
 
-class Service(Poster):
-    """A poster whose URLs lead to whichever replica serves, in turn, as a Service does.
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An attempt: who took it, and what it came to."""
 
-    A connection that is refused was sent nothing, so the next replica is tried at once.
-    """
+    place: str
+    result: Answer | Trouble | None
 
-    def __init__(self, replicas: list[Replica], *, connections: int) -> None:
-        super().__init__(connections=connections)
-        self._replicas = replicas
-        self._turns = itertools.count()
-        self._places: WeakKeyDictionary[asyncio.Task[object], str] = WeakKeyDictionary()
+
+class Endpoint(Protocol):
+    """Where a `Service` may send to: a `Replica`."""
 
     @property
     def place(self) -> str:
-        """Which process took the last attempt of the current task; empty: none."""
-        task = asyncio.current_task()
-        return "" if task is None else self._places.get(task, "")
+        """Which process is there at present."""
+
+    @property
+    def port(self) -> int:
+        """On 127.0.0.1."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether it may be sent to."""
+
+
+class Service(Poster):
+    """A poster whose URLs lead to whichever replica serves, in turn. What one did not answer, only Sofy tries again."""
+
+    def __init__(self, replicas: Sequence[Endpoint], *, connections: int) -> None:
+        super().__init__(connections=connections)
+        self._replicas = replicas
+        self._turns = itertools.count()
+        self._exchanges: WeakKeyDictionary[asyncio.Task[object], _Exchange] = WeakKeyDictionary()
+
+    @property
+    def place(self) -> str:
+        """Which process took the last attempt of the current task; empty: none served."""
+        exchange = self._of_this_task()
+        return "" if exchange is None else exchange.place
+
+    @property
+    def answer(self) -> Answer | Trouble | None:
+        """What the last attempt of the current task came to, whatever Sofy made of it."""
+        exchange = self._of_this_task()
+        return None if exchange is None else exchange.result
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, *, within_s: float | None = None
     ) -> Answer | Trouble:
-        """Post to a replica; see `Poster`."""
-        result: Answer | Trouble = Trouble.REFUSED
-        for _ in self._replicas:
-            replica = self._next()
-            if replica is None:
-                self._note("")
-                return Trouble.REFUSED
-            self._note(replica.place)
-            address = URL(url).with_host("127.0.0.1").with_port(replica.process.webhook_port)
-            result = await super().post(str(address), headers, body, within_s=within_s)
-            if result is not Trouble.REFUSED:
-                return result
+        """Post to the replica whose turn it is; see `Poster`."""
+        replica = self._next()
+        if replica is None:
+            self._note(_Exchange("", Trouble.UNREACHABLE))
+            return Trouble.UNREACHABLE
+        place = replica.place  # before anything is awaited: afterwards it may be another process
+        self._note(_Exchange(place, None))
+        address = URL(url).with_host("127.0.0.1").with_port(replica.port)
+        result = await super().post(str(address), headers, body, within_s=within_s)
+        self._note(_Exchange(place, result))
         return result
 
-    def _next(self) -> Replica | None:
-        start = next(self._turns)
-        turn = (self._replicas[(start + offset) % len(self._replicas)] for offset in range(len(self._replicas)))
+    def _next(self) -> Endpoint | None:
+        start, count = next(self._turns), len(self._replicas)
+        turn = (self._replicas[(start + offset) % count] for offset in range(count))
         return next((replica for replica in turn if replica.serving), None)
 
-    def _note(self, place: str) -> None:
+    def _note(self, exchange: _Exchange) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._places[task] = place
+            self._exchanges[task] = exchange
+
+    def _of_this_task(self) -> _Exchange | None:
+        task = asyncio.current_task()
+        return None if task is None else self._exchanges.get(task)
 
 
 def service_url(path: str) -> str:
@@ -156,14 +205,14 @@ def service_url(path: str) -> str:
 
 @asynccontextmanager
 async def replicas(count: int, make: Callable[[], RelayProcess], history: History) -> AsyncIterator[list[Replica]]:
-    """Start so many, each ready; end them with the block, however it ends."""
+    """Start so many, each ready and probed; end them with the block, however it ends."""
     async with AsyncExitStack() as stack:
-        made = []
-        for name in "abcdef"[:count]:
-            process = await stack.enter_async_context(make())
-            made.append(Replica(name, process, history))
-        await asyncio.gather(*(replica.begin() for replica in made))
-        yield made
-        with contextlib.suppress(ProcessLookupError):
-            for replica in made:
-                replica.process.signal(signal.SIGCONT)
+        made = [Replica(name, await stack.enter_async_context(make()), history) for name in "abcdef"[:count]]
+        probes = [asyncio.create_task(replica.probe()) for replica in made]
+        try:
+            await asyncio.gather(*(replica.begin() for replica in made))
+            yield made
+        finally:
+            for probe in probes:
+                probe.cancel()
+            await asyncio.wait(probes)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from relay.demo.facts import Fact
-from tests.chaos.checker import Process, Run, Stored, check, recovery_s
-from tests.chaos.history import Broken, Out, Said, Tried
+from tests.chaos.checker import Process, Run, Stored, check, recovery_s, refusing_s
+from tests.chaos.history import Broken, Counts, Out, Said, Tried
 from tests.chaos.ledger import Circumstances, settle
 from tests.chaos.script import Fault
 
@@ -26,6 +26,7 @@ def tried(  # noqa: PLR0913 - one fact of an attempt each
     number: int = 0,
     disguised: bool = False,
     reason: str = "",
+    counts: Counts | None = Counts(1, 0, 0),  # noqa: B008 - frozen
 ) -> Tried:
     return Tried(
         webhook=webhook,
@@ -39,6 +40,7 @@ def tried(  # noqa: PLR0913 - one fact of an attempt each
         reason=reason,
         own_s=own_s,
         disguised=disguised,
+        counts=counts if status == 200 else None,
     )
 
 
@@ -144,6 +146,10 @@ PLANTED: dict[str, tuple[str, Run]] = {
     ),
     "attempts cut off": ("I5", changed(cut_off=1)),
     "loops that lag": ("I6", changed(loop_lag_p99_s=1.0)),
+    "nobody served, though one replica was not stopped": (
+        "I5",
+        changed(tried=[tried(at=5.0, status=None, replica=""), *GOOD.tried], out=[Out("b#1", 4.0, 6.0)], replicas=2),
+    ),
     "memory that grows": ("I6", changed(processes=[Process("a#1", memory=300 * 1024 * 1024)])),
     "files that stay open": ("I6", changed(processes=[Process("a#1", open_files=5_000)])),
     "series that multiply": ("I6", changed(processes=[Process("a#1", new_series=frozenset({"x"}))])),
@@ -151,7 +157,7 @@ PLANTED: dict[str, tuple[str, Run]] = {
     "a recovery that does not last": (
         "I7",
         changed(
-            tried=[*GOOD.tried, *(dataclasses.replace(one, status=200) for one in STEADILY[:30]), *STEADILY[30:]],
+            tried=[*GOOD.tried, *(tried(at=one.started) for one in STEADILY[:30]), *STEADILY[30:]],
             broken=[OUTAGE],
             stored=[*GOOD.stored],
         ),
@@ -166,6 +172,11 @@ PLANTED: dict[str, tuple[str, Run]] = {
         "I9",
         changed(processes=[Process("a#1", received=2, settled=2, accepted=3, complete=True)]),
     ),
+    "a 2xx that does not say what became of each item": (
+        "I9",
+        changed(tried=[tried(counts=Counts(0, 0, 0)), GOOD.tried[1]]),
+    ),
+    "a 2xx that says nothing": ("I9", changed(tried=[tried(counts=None), GOOD.tried[1]])),
     "a fault of the relay's own": ("I9", changed(processes=[Process("a#1", tracebacks=1)])),
 }
 
@@ -204,6 +215,16 @@ EXPLAINED: dict[str, Run] = {
         tried=[tried(status=503), GOOD.tried[1]],
         stored=[stored(offset=1), stored(DELIVERED, id="id-delivered")],
     ),
+    "a webhook published when nobody waited for its answer any more": changed(
+        tried=[*GOOD.tried, tried(at=12.0, status=None, seconds=4.0, webhook=3)],
+        out=[Out("a#1", 11.5, 17.0)],
+        processes=[Process("a#1", received=3, settled=3, accepted=3, complete=True)],
+    ),
+    "nobody served while all replicas were stopped": changed(
+        tried=[tried(at=5.0, status=None, replica=""), *GOOD.tried],
+        out=[Out("a#1", 3.0, 4.0), Out("b#1", 3.0, 4.0)],
+        replicas=2,
+    ),
     "figures of a process that was killed": changed(processes=[Process("a#1", received=3, settled=2)]),
     "recovery that the run's end did not leave time to see": changed(
         tried=[*GOOD.tried, *STEADILY[:50]], broken=[OUTAGE]
@@ -223,6 +244,16 @@ def test_recovery_is_from_the_faults_end_to_answers_of_2xx(well_from: float, sec
     recovered = recovery_s(changed(tried=attempts), OUTAGE)
 
     assert recovered == pytest.approx(seconds, abs=0.15)
+
+
+def test_how_long_a_fault_was_felt_is_from_the_first_to_the_last_attempt_that_was_not_answered_2xx() -> None:
+    next_one = Broken(Fault.BROKER_KILLED, "broker 1", 30.0, 31.0)
+    attempts = [tried(at=12.0 + step, status=503 if 1 <= step <= 4 else 200) for step in range(10)]
+    waited = tried(at=29.9, status=503, seconds=2.0)
+
+    felt = refusing_s(changed(tried=[*attempts, waited], broken=[OUTAGE, next_one]))
+
+    assert list(felt) == [(OUTAGE, 3.0), (next_one, 0.0)]
 
 
 CIRCUMSTANCES = Circumstances(

@@ -4,7 +4,8 @@ import asyncio
 import math
 import re
 import time
-from collections import Counter, deque
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,7 +19,6 @@ from tests.chaos.replicas import Replica
 _EVERY_S: Final = 1.0
 _TICK_S: Final = 0.01
 _SLIGHT_S: Final = 0.005
-_KEPT: Final = 50_000
 _LAGS: Final = 'sofy_relay_event_loop_lag_seconds_bucket{le="'
 _SERIES: Final = re.compile(r"^([a-zA-Z_:][^ ]*) (\S+)$", re.MULTILINE)
 
@@ -42,7 +42,8 @@ class OwnDelay:
     """How long the generator itself did not get to run: what that adds to an answer's time is not the relay's."""
 
     def __init__(self) -> None:
-        self._late: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self._starts: list[float] = []
+        self._ends: list[float] = []
 
     async def watch(self) -> None:
         """Measure until cancelled."""
@@ -51,15 +52,16 @@ class OwnDelay:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
             if now - asked > _SLIGHT_S:
-                self._late.append((now, now - asked))
+                self._starts.append(asked)
+                self._ends.append(now)
 
-    def since(self, started: float) -> float:
-        """Give the seconds of delay that ended after `started`."""
+    def between(self, since: float, until: float) -> float:
+        """Give the seconds of delay in that time; complete only once the watch has been at work after it."""
         total = 0.0
-        for when, late in reversed(self._late):
-            if when < started:
+        for index in range(bisect_left(self._ends, since), len(self._ends)):
+            if self._starts[index] >= until:
                 break
-            total += min(late, when - started)
+            total += min(self._ends[index], until) - max(self._starts[index], since)
         return total
 
 

@@ -1,6 +1,8 @@
 """Shutdown over TCP: stop accepting, answer what is there, be gone in time."""
 
 import asyncio
+import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -123,4 +125,19 @@ async def test_a_drain_with_nobody_there_is_over_at_once_and_may_come_twice(edge
     await asyncio.wait_for(edge.server.drain(60.0), timeout=10.0)
     await asyncio.wait_for(edge.server.drain(60.0), timeout=10.0)
 
+    assert edge.server.connections == 0
+
+
+async def test_who_was_connected_and_not_yet_accepted_when_the_port_closed_is_answered_not_reset(edge: Edge) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", edge.port))) for _ in range(20)]
+        for client in clients:
+            client.sendall(post())
+
+        edge.server.stop_accepting()  # before the loop has turned: the kernel alone knows of them
+        draining = asyncio.create_task(edge.server.drain(LIMIT_S, idle_grace_s=0.0))
+        answers = await asyncio.gather(*(asyncio.to_thread(client.recv, 65536) for client in clients))
+        await draining
+
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 20
     assert edge.server.connections == 0
