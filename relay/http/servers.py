@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import math
 import socket
 from collections.abc import Callable
@@ -16,8 +17,15 @@ from relay.http.protocol import BoundedProtocol, ConnectionBounds, Refuse
 
 _BACKLOG: Final = 4096
 """Connections that the kernel holds while the loop is busy (the kernel's own somaxconn caps it)."""
+_AT_ONCE: Final = 100
+"""Connections accepted in one round of the loop; those that are open are served between."""
+_STARVED_PAUSE_S: Final = 1.0
+"""How long to leave waiting connections alone when there is no file descriptor or memory for them."""
 _LOOK_EVERY_S: Final = 0.02
 _AFTER_ABORT_S: Final = 1.0
+
+
+_log = logging.getLogger(__name__)
 
 
 class ListenError(Exception):
@@ -74,7 +82,7 @@ class HttpServer:
         self._bounds = bounds
         self._refuse = refuse
         self._state = ServerState()
-        self._server: asyncio.Server | None = None
+        self._accepting = self._starved = False
         self._arriving: set[asyncio.Task[Any]] = set()
         self._config = Config(
             app,
@@ -107,19 +115,20 @@ class HttpServer:
         """Begin to accept connections. Once."""
         if not self._config.loaded:
             self._config.load()
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connection, sock=self._listener, backlog=_BACKLOG
-        )
+        self._accepting = True
+        self._listen_on()
 
     def stop_accepting(self) -> None:
         """Close the listening socket; connections and their requests go on. Idempotent, also before `start`.
 
         Those that the kernel holds for us come in first: it would reset them, with their requests.
         """
-        if self._server is not None:
-            self._take_in()
-            self._server.close()
-            self._server = None
+        if self._accepting:
+            self._accepting = False
+            asyncio.get_running_loop().remove_reader(self._listener)
+            with contextlib.suppress(OSError):  # nobody waits any more, or no file descriptor is left
+                while True:
+                    self._take_in_one()
         self._listener.close()
 
     async def drain(self, limit_s: float, *, idle_grace_s: float = 1.0) -> None:
@@ -146,14 +155,42 @@ class HttpServer:
     def _connection(self) -> BoundedProtocol:
         return BoundedProtocol(self._config, self._state, asyncio.get_running_loop(), self._bounds, self._refuse)
 
+    def _listen_on(self) -> None:
+        if self._accepting:
+            asyncio.get_running_loop().add_reader(self._listener, self._take_in)
+
     def _take_in(self) -> None:
+        """Accept who waits, many at a time.
+
+        uvloop's own server takes one connection each round of the loop: under load a round takes milliseconds, and
+        hundreds that come at once would wait in the kernel for longer than any answer may take.
+        """
+        try:
+            for _ in range(_AT_ONCE):
+                self._take_in_one()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            self._starved = False
+        except OSError as error:
+            if not self._starved:
+                self._starved = True
+                _log.warning("connections wait: none can be accepted (%s)", errno.errorcode.get(error.errno or 0, "?"))
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._listener)
+            loop.call_later(_STARVED_PAUSE_S, self._listen_on)
+
+    def _take_in_one(self) -> None:
+        accepted, _ = self._listener.accept()
+        accepted.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
-        # Accepting ends with nobody waiting, or with no file descriptor left.
-        with contextlib.suppress(OSError):
-            while True:
-                accepted, _ = self._listener.accept()
-                accepted.setblocking(False)  # noqa: FBT003 - the standard library's signature
-                self._arriving.add(loop.create_task(loop.connect_accepted_socket(self._connection, accepted)))
+        arriving = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+        self._arriving.add(arriving)
+        arriving.add_done_callback(self._arrived)
+
+    def _arrived(self, arriving: asyncio.Task[Any]) -> None:
+        self._arriving.discard(arriving)
+        if not arriving.cancelled():
+            arriving.exception()  # read: who has left before we had its socket is nobody's fault
 
     async def _drop(self) -> None:
         for connection in self._connections():

@@ -260,6 +260,19 @@ async def test_five_thousand_idle_connections_cost_no_task_and_leave_room_for_a_
     assert answer.status == 200
 
 
+async def test_hundreds_that_come_at_once_are_taken_in_within_a_few_rounds_of_the_loop(edge: Edge) -> None:
+    """Under load a round takes milliseconds: one connection a round would leave the last ones waiting for seconds."""
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", edge.port)))
+        rounds = 0
+        while edge.server.connections < 300 and rounds < 50:
+            rounds += 1
+            await asyncio.sleep(0)
+
+        assert edge.server.connections == 300
+
+
 async def test_with_file_descriptors_exhausted_the_server_survives_and_recovers(edge: Edge) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     waiting = [nonblocking() for _ in range(20)]
