@@ -19,8 +19,10 @@ _BACKLOG: Final = 4096
 """Connections that the kernel holds while the loop is busy (the kernel's own somaxconn caps it)."""
 _AT_ONCE: Final = 100
 """Connections accepted in one round of the loop; those that are open are served between."""
-_STARVED_PAUSE_S: Final = 1.0
-"""How long to leave waiting connections alone when there is no file descriptor or memory for them."""
+_STARVED_PAUSE_S: Final = 0.1
+"""How long to leave waiting connections alone when there is no file descriptor or memory for all of them."""
+_STARVED_LONG_S: Final = 1.0
+"""The same when there was none for any of them."""
 _LOOK_EVERY_S: Final = 0.02
 _AFTER_ABORT_S: Final = 1.0
 
@@ -165,9 +167,11 @@ class HttpServer:
         uvloop's own server takes one connection each round of the loop: under load a round takes milliseconds, and
         hundreds that come at once would wait in the kernel for longer than any answer may take.
         """
+        taken = 0
         try:
-            for _ in range(_AT_ONCE):
+            while taken < _AT_ONCE:
                 self._take_in_one()
+                taken += 1
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             self._starved = False
         except OSError as error:
@@ -176,7 +180,7 @@ class HttpServer:
                 _log.warning("connections wait: none can be accepted (%s)", errno.errorcode.get(error.errno or 0, "?"))
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._listener)
-            loop.call_later(_STARVED_PAUSE_S, self._listen_on)
+            loop.call_later(_STARVED_PAUSE_S if taken else _STARVED_LONG_S, self._listen_on)
 
     def _take_in_one(self) -> None:
         accepted, _ = self._listener.accept()
