@@ -28,6 +28,9 @@ def chaos(  # noqa: PLR0913 - one parameter an option
     timeouts: Annotated[
         Timeouts, typer.Option(help="The brokers' session and lag timeouts: quick ones, or their own.")
     ] = Timeouts.QUICK,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Nothing for people: only the ledger, which is stdout's last line anyway.")
+    ] = False,
     history: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every attempt and fault there, a JSON object a line.")
     ] = None,
@@ -36,7 +39,7 @@ def chaos(  # noqa: PLR0913 - one parameter an option
 
     Stdout's last line is the ledger as JSON. Exit 0 when every invariant held, 1 when one broke, 2 for wrong use.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, quiet=as_json)
     order = Order(seed, minutes, rate, scenario, times, timeouts, history)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
