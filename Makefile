@@ -4,15 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OPS_STAMP := $(VENV)/.installed-ops
 PORT ?= 9092
 MINUTES ?= 10
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults chaos lint format kafka lock audit clean
+.PHONY: help setup demo test faults chaos ops manifests lint format kafka lock audit clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv from the lock file; quick when nothing changed
 
@@ -38,6 +39,18 @@ faults: $(STAMP) ## run the long fault tests: clusters of three, outages, restar
 chaos: $(STAMP) ## break brokers and replicas for MINUTES=10, and prove that nothing acknowledged is lost; SEED=1
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
+ops: $(OPS_STAMP) ## check deploy/: image, manifests, rules, dashboard, runbooks; on a real Prometheus where there is one
+	@$(BIN)/python -m pytest -m ops $(ARGS)
+
+$(OPS_STAMP): $(STAMP) tests/deploy/requirements.lock
+	@echo "Installing the tools that check deploy/ into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/deploy/requirements.lock
+	@touch $@
+
+manifests: $(STAMP) ## write what is generated in deploy/: the PrometheusRule and the dashboard
+	@$(BIN)/python deploy/prometheus/generate.py
+	@$(BIN)/python deploy/grafana/generate.py
+
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -52,9 +65,12 @@ format: $(STAMP) ## rewrite the code in the project's style
 kafka: $(STAMP) ## run a real local broker in the foreground; PORT=9092
 	@$(BIN)/python -m tests.kafka --port $(PORT)
 
-lock: $(STAMP) ## renew requirements.lock, hashed and naming no registry
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml --output-file requirements.lock
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate --upgrade
+
+lock: $(STAMP) ## renew the lock files, hashed and naming no registry
+	@$(BIN)/$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements.lock
+	@$(BIN)/$(COMPILE) --constraint requirements.lock --group ops --output-file tests/deploy/requirements.lock
 
 audit: $(STAMP) ## look the locked dependencies up among known vulnerabilities; needs an advisory database
 	@$(BIN)/uvx pip-audit --requirement requirements.lock --disable-pip --strict

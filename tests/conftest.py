@@ -61,6 +61,16 @@ def guarded_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
         yield guarded
 
 
+@pytest.fixture(scope="module")
+def private_guarded_kafka(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GuardedKafka]:
+    """The same, for this module alone, to pause and to change the certificates of."""
+    with _or_without(guarded_broker(tmp_path_factory.mktemp("certificates")), pytestconfig) as guarded:
+        pytestconfig.stash.setdefault(_KAFKA_SUMMARY, f"real {guarded.broker.version}")
+        yield guarded
+
+
 @pytest.fixture(scope="session")
 def cluster_of_three(pytestconfig: pytest.Config) -> Iterator[RealCluster]:
     """Three real brokers that notice faults soon; for slow tests, each of which leaves all three running."""

@@ -51,20 +51,25 @@ class GuardedKafka:
     """To the same broker; the files are `relay.pem` and `relay.key` in `folder`."""
     admin: AdminClient
 
-    def create_topic(self) -> str:
-        name = f"guarded-{uuid.uuid4().hex[:12]}"
-        self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(WITHIN_S)
+    def create_topic(self, name: str = "", *, partitions: int = 1) -> str:
+        """Make a topic, of a name that no other test uses unless one is given; give its name."""
+        name = name or f"guarded-{uuid.uuid4().hex[:12]}"
+        self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(WITHIN_S)
         return name
 
     def grant_write(self, topic: str) -> AclBinding:
         """Give `relay` the only right that it needs."""
+        return self.grant(topic, AclOperation.WRITE)
+
+    def grant(self, topic: str, operation: AclOperation) -> AclBinding:
+        """Give `relay` a right on a topic."""
         right = AclBinding(
             ResourceType.TOPIC,
             topic,
             ResourcePatternType.LITERAL,
             f"User:{USER}",
             "*",
-            AclOperation.WRITE,
+            operation,
             AclPermissionType.ALLOW,
         )
         self.admin.create_acls([right])[right].result(WITHIN_S)
