@@ -48,8 +48,8 @@ $(OPS_STAMP): $(STAMP) tests/deploy/requirements.lock
 	@touch $@
 
 manifests: $(STAMP) ## write what is generated in deploy/: the PrometheusRule and the dashboard
-	@$(BIN)/python deploy/prometheus/generate.py
-	@$(BIN)/python deploy/grafana/generate.py
+	@$(BIN)/python -m deploy.prometheus.generate
+	@$(BIN)/python -m deploy.grafana
 
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	@$(BIN)/ruff check .

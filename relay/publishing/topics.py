@@ -218,7 +218,7 @@ def _retention(spec: TopicSpec, wanted: int, configs: Mapping[str, str]) -> Find
     if found == _UNLIMITED or found > wanted:
         effect = "personal data stays longer than you set"
     says = (
-        f"{spec.name} keeps records {_duration(found)}, the settings ask for {_duration(wanted)}: {effect}. "
+        f"{spec.name} keeps records {_duration(found)}, the settings say {_duration(wanted)}: {effect}. "
         "Set it with `relay topics apply --force`, or change the setting."
     )
     return Finding(Level.WARNING, spec.name, check, says)

@@ -54,10 +54,18 @@ class Stand:
         wanted = (before.greatest if before else 0) + times
         await self.until(f"{times} scrapes", lambda: self.prometheus.query(counted).greatest >= wanted)
 
+    def write_tokens(self) -> None:
+        """Mount the tokens as they were at first."""
+        _write_tokens(self.mounted)
+
     async def post_oddities(self) -> None:
         """Let each pod see one of everything that Sofy, or a stranger, may send and should not."""
         for pod in self.pods:
             await _odd(pod)
+
+
+def _write_tokens(mounted: Path) -> None:
+    (mounted / "tokens").write_text(json.dumps([TOKEN]))
 
 
 async def _odd(pod: RelayProcess) -> None:
@@ -90,7 +98,7 @@ async def running(kafka: GuardedKafka, prometheus: Path, mounted: Path) -> Async
         await asyncio.to_thread(kafka.create_topic, topic, partitions=_PARTITIONS)
         await asyncio.to_thread(kafka.grant_write, topic)
         await asyncio.to_thread(kafka.grant, topic, AclOperation.DESCRIBE_CONFIGS)
-    (mounted / "tokens").write_text(json.dumps([TOKEN]))
+    _write_tokens(mounted)
     async with AsyncExitStack() as stack:
         pods = tuple([await stack.enter_async_context(_pod(kafka.by_certificate, mounted)) for _ in range(2)])
         for pod in pods:
@@ -131,6 +139,7 @@ def _pod(connection: KafkaConnection, mounted: Path) -> RelayProcess:
         RELAY_TOPICS__PARTITIONS=str(_PARTITIONS),
         RELAY_TOPICS__REPLICATION_FACTOR="1",
         RELAY_TOPICS__MIN_INSYNC_REPLICAS="1",
+        RELAY_LOG__LEVEL="warning",
     )
     del pod.environment["RELAY_SOFY__TOKENS"]
     return pod

@@ -38,10 +38,13 @@ async def told(stand: Stand, queries: Sequence[Query]) -> dict[str, Moment]:
     remember("after oddities")
 
     write_client_certificate(stand.kafka.authority, stand.kafka.folder, name="relay", valid_for=timedelta(days=1))
+    await _raised(stand, "SofyRelayCertificateExpiring page")
     (stand.mounted / "tokens").write_text("not a list")
-    await _raised(stand, "SofyRelayCertificateExpiring page", "SofyRelaySecretsStale ticket")
+    await _raised(stand, "SofyRelaySecretsStale ticket")
     remember("after bad files")
 
+    # The whole of a change is judged at once: with the tokens unreadable, no certificate would be taken over.
+    stand.write_tokens()
     write_client_certificate(stand.kafka.authority, stand.kafka.folder, name="relay", valid_for=timedelta(days=60))
     stand.kafka.broker.pause()
     try:
@@ -51,8 +54,9 @@ async def told(stand: Stand, queries: Sequence[Query]) -> dict[str, Moment]:
         remember("with Kafka stopped")
     finally:
         stand.kafka.broker.resume()
-    await stand.until("Kafka acknowledges", lambda: not _is_raised(stand, "SofyRelayKafkaNotAcknowledging page"))
-    await stand.scraped()
+    await stand.until(
+        "Kafka acknowledges again", lambda: not _is_raised(stand, "SofyRelayKafkaNotAcknowledging page"), within_s=150
+    )
     remember("with Kafka back")
 
     for pod in stand.pods:

@@ -1,0 +1,1 @@
+"""What Prometheus is told: rules, their tests, and the manifest made from them."""
