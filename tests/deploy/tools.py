@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-_DEBIAN = {name: "apt-get install prometheus" for name in ("promtool", "prometheus")}
+_DEBIAN = dict.fromkeys(("promtool", "prometheus"), "apt-get install prometheus")
 _GO = {
     "kustomize": "go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.0",
     "actionlint": "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7",
@@ -31,7 +31,9 @@ def tool(name: str) -> Path:
 
 def run(program: Path, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run it to its end, at most two minutes; both streams as text. Its exit status is the caller's to judge."""
-    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(  # noqa: S603 - our own arguments only
+        [program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def _go_programs() -> str:

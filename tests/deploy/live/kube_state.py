@@ -12,12 +12,13 @@ from tests.kafka.ports import free_ports
 def kube_state_metrics(namespace: str, name: str, pods: Sequence[str]) -> Iterator[int]:
     """Serve them until the block ends; gives the port. The autoscaler has room, no pod has restarted."""
     registry = CollectorRegistry()
+    known: dict[str, Gauge] = {}
 
     def gauge(metric: str, value: float, **labels: str) -> None:
-        known = _gauges.get(metric) or _gauges.setdefault(metric, Gauge(metric, metric, list(labels), registry=registry))
-        known.labels(**labels).set(value)
+        if metric not in known:
+            known[metric] = Gauge(metric, metric, list(labels), registry=registry)
+        known[metric].labels(**labels).set(value)
 
-    _gauges: dict[str, Gauge] = {}
     for bound, replicas in (("spec_min", 2), ("spec_max", 10), ("status_current", len(pods)), ("status_desired", 2)):
         gauge(
             f"kube_horizontalpodautoscaler_{bound}_replicas",

@@ -80,7 +80,8 @@ class PrometheusServer(ChildServer):
         """
         response = self._client.get("/query", params={"query": expression}).json()
         if response["status"] != "success":
-            raise ValueError(f"{expression}: {response['error']}")
+            message = f"{expression}: {response['error']}"
+            raise ValueError(message)
         data = response["data"]
         rows = [{"metric": {}, "value": data["result"]}] if data["resultType"] == "scalar" else data["result"]
         found = ((row["metric"], float(row["value"][1])) for row in rows)

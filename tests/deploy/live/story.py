@@ -1,4 +1,4 @@
-"""What a real Prometheus says of running relays, at each turn of a day: the alerts raised, the panels that have data."""
+"""What a real Prometheus says of running relays at each turn of a day: alerts raised, panels that have data."""
 
 import signal
 from collections.abc import Mapping, Sequence
