@@ -71,6 +71,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: $(STAMP) ## renew the lock files, hashed and naming no registry
 	@$(BIN)/$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements.lock
 	@$(BIN)/$(COMPILE) --constraint requirements.lock --group ops --output-file tests/deploy/requirements.lock
+	@$(BIN)/$(COMPILE) --constraint requirements.lock --extra redis pyproject.toml --output-file deploy/requirements.lock
+	@echo hatchling | $(BIN)/$(COMPILE) --constraint requirements.lock - --output-file deploy/build.lock
 
 audit: $(STAMP) ## look the locked dependencies up among known vulnerabilities; needs an advisory database
 	@$(BIN)/uvx pip-audit --requirement requirements.lock --disable-pip --strict

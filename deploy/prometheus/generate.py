@@ -34,7 +34,10 @@ def prometheus_rule(runbooks: str = RUNBOOKS, dashboards: str = DASHBOARDS) -> s
     manifest = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": "sofy-relay"},
+        "metadata": {
+            "name": "sofy-relay",
+            "labels": {"app.kubernetes.io/name": "sofy-relay", "app.kubernetes.io/instance": "sofy-relay"},
+        },
         "spec": {"groups": groups},
     }
     text = yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
