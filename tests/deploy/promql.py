@@ -38,12 +38,6 @@ class Matcher:
         words = tuple(self.value.split("|"))
         return words if all(_LITERAL.fullmatch(word) for word in words) else None
 
-    def takes(self, value: str) -> bool:
-        """Say whether a series with this value of the label fulfils it."""
-        if self.operator in {"=", "!="}:
-            return (value == self.value) is (self.operator == "=")
-        return (re.fullmatch(self.value, value) is not None) is (self.operator == "=~")
-
 
 @dataclass(frozen=True, slots=True)
 class Selector:
@@ -56,10 +50,6 @@ class Selector:
     """Of a range selector or of the subquery it stands in directly, else None."""
     functions: tuple[str, ...] = ()
     """The functions that it stands in, the outermost first; aggregations such as `sum` are none."""
-
-    def takes(self, name: str, labels: dict[str, str]) -> bool:
-        """Say whether it takes this series. A label that the series has not is empty, as in Prometheus."""
-        return name == self.metric and all(matcher.takes(labels.get(matcher.label, "")) for matcher in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)

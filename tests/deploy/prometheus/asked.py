@@ -1,11 +1,11 @@
 """What rules, and the queries of runbooks, ask for: whether anybody gives it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
-from tests.deploy.exposed import FOREIGN, OPEN, SCRAPED, known_series
+from tests.deploy.exposed import FOREIGN, OPEN, SCRAPED, Known, known_series
 from tests.deploy.promql import groupings, selectors
 from tests.deploy.tools import DEPLOY
 
@@ -13,6 +13,7 @@ FILES: Final = sorted((DEPLOY / "prometheus" / "rules").glob("**/*.yaml"))
 
 
 def rules() -> Iterator[dict[str, Any]]:
+    """Give each rule of every file, the optional ones too."""
     for path in FILES:
         for group in yaml.safe_load(path.read_text())["groups"]:
             yield from group["rules"]
@@ -21,16 +22,27 @@ def rules() -> Iterator[dict[str, Any]]:
 RECORDED: Final = frozenset(rule["record"] for rule in rules() if "record" in rule)
 
 
-def unknown_names(expression: str) -> list[str]:
-    """What an expression asks for and nobody gives: metrics, labels, words of a closed label."""
-    known, found = known_series(), []
+def recorded_labels(name: str) -> frozenset[str]:
+    """Give the labels that a recorded series keeps: its name begins with them, `level:metric:operation`."""
+    return frozenset(name.split(":", maxsplit=1)[0].split("_"))
+
+
+def unknown_names(expression: str, known: Mapping[str, Known] | None = None) -> list[str]:
+    """What an expression asks for and nobody gives: metrics, labels, words of a closed label.
+
+    Args:
+        expression: PromQL.
+        known: what there is; without it, what a relay made from the code exposes.
+    """
+    given = known_series() if known is None else known
+    found: list[str] = []
     for selector in selectors(expression):
         if selector.metric in RECORDED or selector.metric in FOREIGN:
             continue
-        if selector.metric not in known:
+        if selector.metric not in given:
             found.append(selector.metric)
             continue
-        labels = known[selector.metric].labels
+        labels = given[selector.metric].labels
         for matcher in selector.matchers:
             if matcher.label in SCRAPED:
                 continue
@@ -42,8 +54,9 @@ def unknown_names(expression: str) -> list[str]:
     for grouping in groupings(expression):
         asked = [each.metric for each in grouping.selectors]
         had = SCRAPED.union(
-            *(known[metric].labels for metric in asked if metric in known),
+            *(given[metric].labels for metric in asked if metric in given),
             *(FOREIGN[metric] for metric in asked if metric in FOREIGN),
+            *(recorded_labels(metric) for metric in asked if metric in RECORDED),
         )
         found += [label for label in grouping.labels if label not in had]
     return found
