@@ -254,6 +254,8 @@ class _KafkaReports:
 
     def kafka_not_ready(self, reason: Reason, detail: str) -> None:
         self._health.mark_unverified(reason, detail)
+        if self._verified.is_set():  # it stays ready, so nobody else would say what is wrong
+            _log.warning("no producer can be had", reason=reason.value, detail=detail)
 
     def producer_replaced(self, cause: Cause) -> None:
         if cause in {Cause.TOPIC_MISSING, Cause.TOPIC_RECREATED}:

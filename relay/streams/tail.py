@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faststream.kafka import KafkaBroker, TopicPartition
 
 from relay.publishing.cluster import ClusterUnreachableError, cause_of, read_cluster
@@ -46,7 +46,7 @@ async def following(
     nothing, whatever the broker allows: the topic must stand in a full listing.
 
     Raises:
-        ClusterUnreachableError: no broker answered, on entering.
+        ClusterUnreachableError: no broker answered, on entering; or our user may not read, while reading.
         TopicMissingError: on entering.
         UnusableConnectionError: no client can be made from `connection`.
     """
@@ -84,6 +84,9 @@ async def following(
         raise ClusterUnreachableError(message, _reason(error)) from error
     try:
         yield _records(subscriber)
+    except TopicAuthorizationFailedError as error:
+        message = f"{topic} cannot be read at {connection.servers}: our user needs the right Read on it."
+        raise ClusterUnreachableError(message, Reason.NOT_AUTHORIZED) from error
     finally:
         await _stop(broker)
 

@@ -14,6 +14,7 @@ from relay.settings import TopicSettings
 from relay.streams.tail import TailedRecord
 from tests.cli.conftest import Run
 from tests.cli.processes import start
+from tests.kafka.guarded import PASSWORD, USER, GuardedKafka
 
 EVENT = {
     "sms_id": "zzzzz",
@@ -121,6 +122,32 @@ def test_a_broker_that_does_not_answer_is_one_sentence(run: Run) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == ("No broker of RELAY_KAFKA__BOOTSTRAP_SERVERS answers (127.0.0.1:1: connection refused).\n")
+
+
+@pytest.mark.kafka
+def test_a_topic_that_our_user_may_see_and_not_read_is_one_sentence(run: Run, guarded_kafka: GuardedKafka) -> None:
+    topic = guarded_kafka.create_topic()
+    guarded_kafka.grant_write(topic)
+    connection = guarded_kafka.by_password
+    servers = ",".join(connection.bootstrap_servers)
+
+    result = run(
+        "tail",
+        topic,
+        "--from-beginning",
+        env={
+            "RELAY_KAFKA__BOOTSTRAP_SERVERS": servers,
+            "RELAY_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "RELAY_KAFKA__SASL_USERNAME": USER,
+            "RELAY_KAFKA__SASL_PASSWORD": PASSWORD,
+            "RELAY_KAFKA__SSL_CAFILE": str(connection.ssl_cafile),
+        },
+    )
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[1:] == [
+        f"{topic} cannot be read at {servers}: our user needs the right Read on it."
+    ]
 
 
 @pytest.mark.parametrize(
