@@ -10,7 +10,7 @@ MINUTES ?= 10
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults chaos ops manifests lint format kafka lock audit clean
+.PHONY: help setup demo test faults chaos consumers ops manifests lint format kafka lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ faults: $(STAMP) ## run the long fault tests: clusters of three, outages, restar
 
 chaos: $(STAMP) ## break brokers and replicas for MINUTES=10, and prove that nothing acknowledged is lost; SEED=1
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+consumers: $(STAMP) ## read our records with other languages' clients and parsers; wants a JDK 17, Maven, Go and Node
+	@$(BIN)/python -m pytest -m consumers $(ARGS)
 
 ops: $(OPS_STAMP) ## check deploy/: image, manifests, rules, dashboard, runbooks; on a real Prometheus where there is one
 	@$(BIN)/python -m pytest -m ops $(ARGS)

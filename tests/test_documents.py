@@ -20,7 +20,7 @@ from relay.demo.broker import EmbeddedBroker
 from relay.events.records import status_record
 from relay.events.schemas import example_dead_letter, example_event, example_other
 from relay.events.sms_status import Category, SmsStatusEvent, Status
-from relay.observability.metrics import catalogue
+from relay.observability.metrics import catalogue, projector_catalogue
 from relay.publishing.replacement import Cause
 from relay.reasons import MEANING, Kind, Reason
 from relay.settings import Settings
@@ -134,13 +134,13 @@ def test_the_metrics_page_says_of_each_metric_what_the_catalogue_says() -> None:
             metric.says,
             metric.when_it_moves,
         ]
-        for metric in catalogue()
+        for metric in (*catalogue(), *projector_catalogue())
     ]
 
 
 @every_document
 def test_every_metric_that_a_document_names_exists(document: Path) -> None:
-    declared = {metric.name for metric in catalogue()}
+    declared = {metric.name for metric in (*catalogue(), *projector_catalogue())}
 
     for name in re.findall(r"(?<!namespace_job:)sofy_relay_[a-z_]+", document.read_text()):
         assert name in declared or name.removesuffix("_bucket") in declared, name

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relay import __version__
-from relay.cli import check, demo, schemas, serve, simulate, tail, topics, webhooks
+from relay.cli import check, demo, project, schemas, serve, simulate, tail, topics, webhooks
 
 app = typer.Typer(
     name="relay",
@@ -43,6 +43,7 @@ app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("simulate", epilog=simulate.EXAMPLE)(simulate.simulate)
 app.command("tail", epilog=tail.EXAMPLE)(tail.tail)
+app.command("project", epilog=project.EXAMPLE)(project.project)
 app.add_typer(topics.app, name="topics", epilog=topics.EXAMPLE)
 app.add_typer(webhooks.app, name="webhooks", epilog=webhooks.EXAMPLE)
 app.add_typer(schemas.app, name="schemas", epilog=schemas.EXAMPLE)

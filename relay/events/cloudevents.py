@@ -11,7 +11,9 @@ from typing import Final
 JSON: Final = "application/json"
 SMS_STATUS_SCHEMA: Final = "urn:sofy-relay:schema:sms-status:1"
 OTHER_SCHEMA: Final = "urn:sofy-relay:schema:webhook-other:1"
+SMS_LATEST_SCHEMA: Final = "urn:sofy-relay:schema:sms-latest:1"
 SMS_STATUS_TYPE: Final = "fr.sofy.sms.status."
+SMS_LATEST_TYPE: Final = "fr.sofy.sms.latest."
 
 _KNOWN_TYPE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

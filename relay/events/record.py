@@ -11,6 +11,8 @@ class Destination(StrEnum):
     STATUS = "status"
     OTHER = "other"
     DEAD_LETTER = "dead_letter"
+    LATEST = "latest"
+    """Written by `relay project` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,8 @@ class Record:
     """Without `correlation_id`, which is `id` on every record and set by the publisher."""
     timestamp_ms: int
     """Unix milliseconds of the webhook's reception."""
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether it erases its key: on the latest-state topic an empty value, which Kafka gets as null."""
+        return self.destination is Destination.LATEST and not self.value

@@ -1,17 +1,16 @@
 """From what the relay has to say to the record that says it: status event, other event, dead letter."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from relay.events import cloudevents
 from relay.events.identity import payload_id
+from relay.events.latest import SmsLatestState
 from relay.events.record import Destination, Record
 from relay.events.sms_status import SmsStatusEvent
-from relay.events.times import rfc3339
+from relay.events.times import milliseconds, rfc3339
 from relay.reasons import Reason
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 DEAD_LETTER_SCHEMA: Final = "urn:sofy-relay:schema:dead-letter:1"
 
 
@@ -37,7 +36,42 @@ def status_record(event: SmsStatusEvent, traceparent: str | None = None) -> Reco
             partitionkey=event.sms_id,
             traceparent=traceparent,
         ),
-        timestamp_ms=_milliseconds(event.received_at),
+        timestamp_ms=milliseconds(event.received_at),
+    )
+
+
+def latest_record(state: SmsLatestState) -> Record:
+    """Give the record of an SMS's latest state: another record for the same key takes its place once compacted."""
+    value = state.model_dump_json().encode()
+    identity = payload_id(state.source.account, value)
+    return Record(
+        destination=Destination.LATEST,
+        id=identity,
+        key=state.sms_id.encode(),
+        value=value,
+        headers=cloudevents.headers(
+            id=identity,
+            source=source_of(state.source.account),
+            type=cloudevents.SMS_LATEST_TYPE + state.status,
+            dataschema=cloudevents.SMS_LATEST_SCHEMA,
+            subject=state.sms_id,
+            time=None if state.occurred_at is None else rfc3339(state.occurred_at),
+            partitionkey=state.sms_id,
+            traceparent=None,
+        ),
+        timestamp_ms=milliseconds(state.received_at),
+    )
+
+
+def tombstone_record(sms_id: bytes, now: datetime) -> Record:
+    """Give the record that erases an SMS from the latest-state topic, at the aware moment `now`."""
+    return Record(
+        destination=Destination.LATEST,
+        id=payload_id("", sms_id),
+        key=sms_id,
+        value=b"",
+        headers={},
+        timestamp_ms=milliseconds(now),
     )
 
 
@@ -70,7 +104,7 @@ def other_record(  # noqa: PLR0913 - one argument a fact
             partitionkey=subject,
             traceparent=traceparent,
         ),
-        timestamp_ms=_milliseconds(received_at),
+        timestamp_ms=milliseconds(received_at),
     )
 
 
@@ -103,10 +137,5 @@ def dead_letter_record(  # noqa: PLR0913 - one argument a fact
             "relay-received-at": rfc3339(received_at),
             "relay-schema": DEAD_LETTER_SCHEMA,
         },
-        timestamp_ms=_milliseconds(received_at),
+        timestamp_ms=milliseconds(received_at),
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    # Exact: a float's timestamp() times 1000 may fall one short.
-    return (moment - _EPOCH) // _MILLISECOND

@@ -1,11 +1,21 @@
 """Times as the contract writes them: UTC, RFC 3339, milliseconds, `Z`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, PlainSerializer, WithJsonSchema
 
 PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Give the Unix milliseconds of an aware `moment`, truncated."""
+    # Exact: a float's timestamp() times 1000 may fall one short.
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def rfc3339(moment: datetime) -> str:

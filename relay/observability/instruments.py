@@ -98,7 +98,7 @@ class Instruments:
 
     def __init__(self, registry: CollectorRegistry, vocabulary: Vocabulary) -> None:
         """Register all metrics, and prometheus-client's process, gc and platform ones, on `registry`."""
-        make = _Maker(registry)
+        make = Maker(registry)
         accounts = vocabulary.accounts
         topics = [(topic,) for topic in dict.fromkeys(vocabulary.topics.values())]
 
@@ -121,7 +121,7 @@ class Instruments:
         self.unreadable_fields = Children(
             make.counter(Catalogue.UNREADABLE_FIELDS), [(field,) for field in vocabulary.fields]
         )
-        self.out_of_order = Children(make.counter(Catalogue.OUT_OF_ORDER), _older(vocabulary.statuses))
+        self.out_of_order = Children(make.counter(Catalogue.OUT_OF_ORDER), older(vocabulary.statuses))
         self.event_age = make.histogram(Catalogue.EVENT_AGE)
         self.sms_delivery = Children(
             make.histogram(Catalogue.SMS_DELIVERY),
@@ -131,7 +131,8 @@ class Instruments:
         self.events_published = Children(make.counter(Catalogue.EVENTS_PUBLISHED), topics)
         self.publish_duration = Children(make.histogram(Catalogue.PUBLISH_DURATION), topics)
         self.publish_failures = Children(
-            make.counter(Catalogue.PUBLISH_FAILURES), [(*topic, reason) for topic in topics for reason in _failures()]
+            make.counter(Catalogue.PUBLISH_FAILURES),
+            [(*topic, reason) for topic in topics for reason in publish_failures()],
         )
         self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
         self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
@@ -199,21 +200,24 @@ class Instruments:
             self._min_insync_replicas.labels(topic).set(replicas)
 
 
-class _Maker:
+class Maker:
     """Makes prometheus-client's objects out of declarations, on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def counter(self, metric: Metric) -> Counter:
+        """Give a counter, or its parent where it has labels."""
         made = Counter(metric.name, metric.help, metric.labels, registry=None)
         return self._registered(made)
 
     def gauge(self, metric: Metric) -> Gauge:
+        """Give a gauge, or its parent where it has labels."""
         made = Gauge(metric.name, metric.help, metric.labels, unit=_unit(metric), registry=None)
         return self._registered(made)
 
     def histogram(self, metric: Metric) -> Histogram:
+        """Give a histogram, or its parent where it has labels."""
         made = Histogram(
             metric.name, metric.help, metric.labels, unit=_unit(metric), buckets=metric.buckets, registry=None
         )
@@ -251,7 +255,8 @@ def _reasons(kind: Kind) -> list[Reason]:
     return [reason for reason in Reason if MEANING[reason].kind is kind]
 
 
-def _failures() -> list[str]:
+def publish_failures() -> list[str]:
+    """Give every reason for which a publisher may fail."""
     publishers = [reason for reason in _reasons(Kind.DEFERRED) if reason not in _NEVER_PUBLISHERS]
     return [reason.value for reason in (*publishers, Reason.RECORD_TOO_LARGE)]
 
@@ -273,6 +278,6 @@ def _webhook_labels(accounts: tuple[str, ...]) -> Iterator[tuple[str, str, str]]
             yield account, WebhookOutcome.ABANDONED.value, reason.value
 
 
-def _older(statuses: Mapping[str, tuple[bool, int]]) -> Iterator[tuple[str, str]]:
+def older(statuses: Mapping[str, tuple[bool, int]]) -> Iterator[tuple[str, str]]:
     """Give each (from, to) in which `to` is older by (is_final, rank)."""
     return ((newest, late) for newest, late in product(statuses, repeat=2) if statuses[late] < statuses[newest])

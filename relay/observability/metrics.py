@@ -307,6 +307,107 @@ class Catalogue:
     )
 
 
+class ProjectorCatalogue:
+    """The metrics of `relay project`, beside those of `SHARED` that it exposes as well."""
+
+    EVENTS = _counter(
+        "sofy_relay_projector_events_total",
+        "transition",
+        "events",
+        "Status events that were new, by what they did to the latest state of their SMS.",
+        "final_conflict rises: Sofy tells two different ends of one SMS; the later one by its clock holds.",
+    )
+    DUPLICATES = _counter(
+        "sofy_relay_projector_duplicates_total",
+        "",
+        "records",
+        "Records of the status topic whose event had stood there before: exact, unlike the windows of single pods.",
+        "A rise means replays that reached another pod, or a restart of pods: a shared duplicate window lowers it.",
+    )
+    OUT_OF_ORDER = _counter(
+        "sofy_relay_projector_out_of_order_total",
+        "from to",
+        "events",
+        "Events that came after a newer one of the same SMS; the latest state stayed.",
+        "Harmless: that is what the latest-state topic is for. A rise shows replays.",
+    )
+    UNREADABLE = _counter(
+        "sofy_relay_projector_unreadable_total",
+        "",
+        "records",
+        "Records of the status topic that are no status events of version 1; passed over.",
+        "Somebody else writes to the status topic: look at its access rights.",
+    )
+    REWRITTEN = _counter(
+        "sofy_relay_projector_rewritten_total",
+        "",
+        "records",
+        "States that were written again since a former member of the group had written over them.",
+        "Some after a rebalance are normal; a steady rate means two groups that write one topic.",
+    )
+    ERASED = _counter(
+        "sofy_relay_projector_erased_total",
+        "",
+        "records",
+        "SMS that were erased from the latest-state topic, RELAY_TOPICS__LATEST_RETENTION_H after their last event.",
+        "It follows the number of SMS sent that long ago.",
+    )
+    PARTITIONS = _gauge(
+        "sofy_relay_projector_partitions",
+        "",
+        "partitions",
+        "Partitions of the status topic that this member owns.",
+        "Summed over pods it must be the topic's partitions: fewer, and some SMS get no latest state.",
+    )
+    ENTRIES = _gauge(
+        "sofy_relay_projector_entries",
+        "",
+        "entries",
+        "SMS whose latest state this member knows.",
+        "Each takes about a kilobyte of /tmp and page cache: shorten RELAY_TOPICS__LATEST_RETENTION_H or add members.",
+    )
+    LAG = _gauge(
+        "sofy_relay_projector_lag_records",
+        "",
+        "records",
+        "Records of the owned partitions that are not taken in yet.",
+        "If it grows, add members (up to one a partition), or look at the latest-state topic's brokers.",
+    )
+    LAST_COMMIT = _gauge(
+        "sofy_relay_projector_last_commit_timestamp_seconds",
+        "",
+        "seconds",
+        "Unix time at which offsets were last committed; 0 before the first.",
+        "If it stands still while lag is above 0, the log says what it waits for.",
+    )
+    STUCK = _gauge(
+        "sofy_relay_stuck_sms",
+        "",
+        "SMS",
+        "SMS without a final status RELAY_PROJECTOR__STUCK_AFTER_H after they were first seen.",
+        "Their last webhooks were discarded, or the carrier never told: ask Sofy about them.",
+    )
+
+
+SHARED: Final = (
+    Catalogue.EVENTS_PUBLISHED,
+    Catalogue.PUBLISH_DURATION,
+    Catalogue.PUBLISH_FAILURES,
+    Catalogue.PRODUCER_RESTARTS,
+    Catalogue.READY,
+    Catalogue.CERTIFICATE_EXPIRY,
+    Catalogue.SECRETS_STALE,
+    Catalogue.EVENT_LOOP_LAG,
+    Catalogue.BUILD_INFO,
+)
+"""What `relay project` exposes under the same names as `relay serve`; the scrape's `job` tells them apart."""
+
+
 def catalogue() -> Iterator[Metric]:
-    """Give every declared metric, in the order of its declaration."""
+    """Give every metric of `relay serve`, in the order of its declaration."""
     return (value for value in vars(Catalogue).values() if isinstance(value, Metric))
+
+
+def projector_catalogue() -> Iterator[Metric]:
+    """Give the metrics that only `relay project` has, in the order of their declaration."""
+    return (value for value in vars(ProjectorCatalogue).values() if isinstance(value, Metric))

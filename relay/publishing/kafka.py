@@ -60,9 +60,9 @@ class KafkaPublisher:
     ) -> None:
         """Start without a producer, so `unavailable` says `KAFKA_UNREACHABLE` until `use`.
 
-        `topics` holds the name of every destination's topic.
+        `topics` holds the name of each destination's topic that records will be for.
         """
-        self._topics = {destination: topics[destination] for destination in Destination}
+        self._topics = dict(topics)
         # Every topic has a partition 0: the cheapest question whether a listing showed it.
         self._probes = {destination: TopicPartition(name, 0) for destination, name in self._topics.items()}
         self._admission = admission

@@ -129,7 +129,7 @@ class RunningProducer:
             aiokafka.errors.KafkaError: it was not appended.
         """
         return await self._broker.publish(
-            record.value,
+            None if record.is_tombstone else record.value,
             topic=topic,
             key=record.key,
             headers=dict(record.headers),

@@ -116,6 +116,9 @@ class TopicSettings(Group):
     dead_letter_retention_h: Hours = Field(
         720, description="Hours that dead letters stay. 30 days: a release to read them may take some weeks."
     )
+    latest_retention_h: Hours = Field(
+        720, description="Hours after its last event that an SMS's latest state is erased. 30 days: nobody asks later."
+    )
 
 
 class Account(Group):
@@ -199,6 +202,15 @@ class DuplicateSettings(Group):
     )
 
 
+class ProjectorSettings(Group):
+    """What `relay project` is in its group."""
+
+    group_id: Name = Field("sofy-relay-projector", description="Consumer group. The product's and the task's name.")
+    stuck_after_h: Hours = Field(
+        72, description="Hours without a final status after which an SMS counts as stuck. 3 days: validity periods end."
+    )
+
+
 class PrivacySettings(Group):
     """What personal data reaches the topics."""
 
@@ -228,6 +240,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     admin: AdminSettings = AdminSettings()
     duplicates: DuplicateSettings = DuplicateSettings()
+    projector: ProjectorSettings = ProjectorSettings()
     privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
 

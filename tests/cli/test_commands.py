@@ -17,6 +17,7 @@ EVERY_COMMAND = [
     ("demo",),
     ("simulate",),
     ("tail",),
+    ("project",),
     ("topics",),
     ("topics", "show"),
     ("topics", "apply"),
@@ -28,7 +29,7 @@ EVERY_COMMAND = [
     ("schemas", "export"),
     ("schemas", "check"),
 ]
-NEED_SETTINGS = [("serve",), ("tail",), ("topics", "show"), ("topics", "apply")]
+NEED_SETTINGS = [("serve",), ("tail",), ("project",), ("topics", "show"), ("topics", "apply")]
 
 
 @pytest.mark.parametrize("command", [(), *EVERY_COMMAND], ids=" ".join)

@@ -2,8 +2,10 @@
 
 from prometheus_client import CollectorRegistry
 
+from relay.events.latest import Transition
 from relay.events.sms_status import SCHEMA_VERSION, Status
 from relay.observability.instruments import Instruments, Vocabulary
+from relay.observability.projector import ProjectorInstruments, ProjectorVocabulary
 from relay.publishing.replacement import Cause
 from relay.sofy.payload import FIELDS
 from relay.sofy.statuses import combinations
@@ -22,6 +24,18 @@ VOCABULARY = Vocabulary(
 
 def instruments(registry: CollectorRegistry) -> Instruments:
     return Instruments(registry, VOCABULARY)
+
+
+def projector_instruments(registry: CollectorRegistry) -> ProjectorInstruments:
+    vocabulary = ProjectorVocabulary(
+        latest_topic="t.latest",
+        transitions=tuple(Transition),
+        statuses=VOCABULARY.statuses,
+        causes=VOCABULARY.causes,
+        version=VOCABULARY.version,
+        schema=VOCABULARY.schema,
+    )
+    return ProjectorInstruments(registry, vocabulary, ready=lambda: True)
 
 
 def series(registry: CollectorRegistry) -> dict[str, float]:

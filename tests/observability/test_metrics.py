@@ -4,9 +4,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 
+from relay.observability.metrics import SHARED, MetricType, catalogue, projector_catalogue
 from relay.observability.metrics import Metric as Declared
-from relay.observability.metrics import MetricType, catalogue
-from tests.observability.relay_words import instruments, series
+from tests.observability.relay_words import instruments, projector_instruments, series
 
 FROZEN = {
     "sofy_relay_webhooks_total": ("counter", "account outcome reason"),
@@ -41,6 +41,20 @@ FROZEN = {
     "sofy_relay_build_info": ("gauge", "version schema"),
 }
 """What dashboards, alerts and operators rely on: a change here is a line in CHANGELOG.md."""
+PROJECTORS = {
+    "sofy_relay_projector_events_total": ("counter", "transition"),
+    "sofy_relay_projector_duplicates_total": ("counter", ""),
+    "sofy_relay_projector_out_of_order_total": ("counter", "from to"),
+    "sofy_relay_projector_unreadable_total": ("counter", ""),
+    "sofy_relay_projector_rewritten_total": ("counter", ""),
+    "sofy_relay_projector_erased_total": ("counter", ""),
+    "sofy_relay_projector_partitions": ("gauge", ""),
+    "sofy_relay_projector_entries": ("gauge", ""),
+    "sofy_relay_projector_lag_records": ("gauge", ""),
+    "sofy_relay_projector_last_commit_timestamp_seconds": ("gauge", ""),
+    "sofy_relay_stuck_sms": ("gauge", ""),
+}
+"""The same, of `relay project`."""
 
 
 @pytest.fixture
@@ -55,9 +69,24 @@ def families(registry: CollectorRegistry) -> Iterator[Metric]:
 
 
 def test_the_list_of_metrics_is_frozen() -> None:
-    declared = {metric.name: (metric.type.value, " ".join(metric.labels)) for metric in catalogue()}
+    declared, projectors = (
+        {metric.name: (metric.type.value, " ".join(metric.labels)) for metric in metrics}
+        for metrics in (catalogue(), projector_catalogue())
+    )
 
     assert declared == FROZEN
+    assert projectors == PROJECTORS
+
+
+def test_a_projector_exposes_what_is_declared_of_it_and_what_it_shares_with_a_relay() -> None:
+    registry = CollectorRegistry()
+    projector_instruments(registry)
+    declared = {
+        (metric.name.removesuffix("_total"), metric.type.value, metric.help)
+        for metric in (*projector_catalogue(), *SHARED)
+    }
+
+    assert {(family.name, family.type, family.documentation) for family in families(registry)} == declared
 
 
 def test_what_is_exposed_is_what_is_declared(registry: CollectorRegistry) -> None:
@@ -76,7 +105,7 @@ def test_every_sample_has_exactly_the_declared_labels(registry: CollectorRegistr
             assert set(sample.labels) - {"le"} == declared[family.name]
 
 
-@pytest.mark.parametrize("declared", [pytest.param(metric, id=metric.name) for metric in catalogue()])
+@pytest.mark.parametrize("declared", [pytest.param(it, id=it.name) for it in (*catalogue(), *projector_catalogue())])
 def test_every_metric_says_what_it_is_and_what_to_do_when_it_moves(declared: Declared) -> None:
     assert declared.says.endswith(".")
     assert declared.when_it_moves.endswith(".")

@@ -141,7 +141,7 @@ def test_every_word_of_the_pipeline_has_its_series_from_the_start(watched: Watch
         watched.observer.item_settled("shop-2", result)
     for kind in DuplicateKind:
         watched.observer.duplicate("shop-2", kind)
-    for destination in Destination:
+    for destination in VOCABULARY.topics:
         watched.observer.published(destination, 0.1)
         watched.observer.publish_failed(destination, Reason.ACKNOWLEDGEMENT_TIMEOUT)
     for status, category in VOCABULARY.status_categories:

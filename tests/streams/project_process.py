@@ -1,0 +1,36 @@
+"""`relay project` as a process of its own, steered as an operator would."""
+
+import os
+import subprocess
+import sys
+
+from tests.end_to_end.relay_process import RelayProcess
+
+
+class ProjectProcess(RelayProcess):
+    """One member of the group, from `async with` to its end; see `RelayProcess`."""
+
+    def spawn(self) -> None:
+        """Start it and wait for nothing."""
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "relay", "project"],
+            env={**outer, **self.environment},
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    async def taken_in(self) -> float:
+        """How many records it has taken in since its start, duplicates too."""
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in (await self.metrics()).splitlines()
+            if line.startswith(("sofy_relay_projector_events_total{", "sofy_relay_projector_duplicates_total "))
+        )
+
+    async def lag(self) -> float:
+        """How many records of its partitions it knows of and has not taken in."""
+        [line] = [
+            line for line in (await self.metrics()).splitlines() if line.startswith("sofy_relay_projector_lag_records ")
+        ]
+        return float(line.rpartition(" ")[2])
