@@ -11,6 +11,9 @@ from relay.cli.terminal import WRONG_SETTINGS, fail, settings_or_exit
 
 EXAMPLE = "Example: RELAY_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 relay project"
 
+_NEEDED = ("kafka", "topics", "http", "admin", "projector", "log")
+"""Neither Sofy's tokens nor its keys: a projector's pod need not hold them."""
+
 
 def project() -> None:
     """Keep the latest state of each SMS on the compacted topic, until SIGTERM or SIGINT.
@@ -19,7 +22,7 @@ def project() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    loaded = settings_or_exit()
+    loaded = settings_or_exit(groups=_NEEDED)
     from relay.http.servers import ListenError
     from relay.project import run
 

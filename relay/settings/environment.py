@@ -108,6 +108,10 @@ class Loaded:
     """Which variable gave a setting (its name, or that with ``_FILE``); absent: the default holds."""
     texts: Mapping[str, str] = field(repr=False)
     """Each given setting's text, secrets included."""
+    to_serve: bool = False
+    """As it was asked of `load`."""
+    groups: Collection[str] | None = None
+    """As it was asked of `load`."""
 
 
 def load(environ: Mapping[str, str], *, to_serve: bool = False, groups: Collection[str] | None = None) -> Loaded:
@@ -129,7 +133,9 @@ def load(environ: Mapping[str, str], *, to_serve: bool = False, groups: Collecti
     reading.problems += [it.sentence for it in broken if reading.wrong.isdisjoint(it.names)]
     if reading.problems:
         raise SettingsError(tuple(reading.problems), warnings)
-    return Loaded(settings, warnings, MappingProxyType(reading.given), MappingProxyType(reading.texts))
+    return Loaded(
+        settings, warnings, MappingProxyType(reading.given), MappingProxyType(reading.texts), to_serve, groups
+    )
 
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[str]:

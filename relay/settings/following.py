@@ -51,6 +51,7 @@ class FollowedFiles:
         self._environ = others | {name: environ[name] for name in files}
         self._named = [environ[name] for name in files]
         self._settings = loaded.settings
+        self._loaded = loaded
         self._held = self._seen = self._read()
         self._certificates = self._of_certificates(self._held)
 
@@ -72,7 +73,7 @@ class FollowedFiles:
         if not settled or now == self._held:
             return None
         self._held = now
-        before, after = self._settings, load(self._environ, to_serve=True).settings
+        before, after = self._settings, self._load()
         self._settings = after
         now = self._read()  # a file may be named by another setting by now
         self._held = self._seen = now
@@ -82,6 +83,9 @@ class FollowedFiles:
             webhooks=before.sofy != after.sofy,
             kafka=before.kafka != after.kafka or certificates_before != self._certificates,
         )
+
+    def _load(self) -> Settings:
+        return load(self._environ, to_serve=self._loaded.to_serve, groups=self._loaded.groups).settings
 
     def _read(self) -> _Contents:
         return {path: _digest(path) for path in (*self._named, *_certificate_files(self._settings))}

@@ -35,8 +35,8 @@ _SWEEP_S: Final = 2.0
 _OVERWRITTEN_S: Final = 5.0
 """How long a state may differ on the topic before it is written again; our own record comes back within moments."""
 _TOMBSTONES_AT_ONCE: Final = 500
-_REVOKED_WITHIN_S: Final = 5.0
-_STOP_LIMIT_S: Final = 5.0
+REVOKED_WITHIN_S: Final = 5.0
+STOP_LIMIT_S: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             allow_auto_create_topics=False,
             apply_types=False,
             logger=None,
-            graceful_timeout=_STOP_LIMIT_S,
+            graceful_timeout=STOP_LIMIT_S,
         )
         self._subscriber = self._broker.subscriber(
             settings.status_topic,
@@ -137,7 +137,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
     async def stop(self) -> None:
         """Take in nothing more, let what is being written become durable, leave the group."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REVOKED_WITHIN_S), self._settling:
+            async with asyncio.timeout(REVOKED_WITHIN_S), self._settling:
                 for task in self._tasks:
                     task.cancel()
         for task in self._tasks:
@@ -149,7 +149,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - aiokafka's
         """Let what is being written become durable first: its offsets can still be committed."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REVOKED_WITHIN_S), self._settling:
+            async with asyncio.timeout(REVOKED_WITHIN_S), self._settling:
                 self._owned = frozenset()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -245,7 +245,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def _close(self) -> None:
         with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(_STOP_LIMIT_S):
+            async with asyncio.timeout(STOP_LIMIT_S):
                 await self._broker.stop()
 
 

@@ -179,6 +179,11 @@ async def says(member: ProjectProcess, line: str) -> bool:
     return line in await member.metrics()
 
 
+async def test_it_needs_nothing_of_sofys_neither_tokens_nor_keys(stage: Stage) -> None:
+    async with stage.member(RELAY_SOFY__SECRETS_FILE="/nonexistent", RELAY_PRIVACY__NUMBERS="hash") as member:
+        await member.ready()
+
+
 async def test_without_the_latest_topic_it_waits_says_so_and_creates_nothing(stage: Stage, topics: Topics) -> None:
     missing = topics.unused_name()
 

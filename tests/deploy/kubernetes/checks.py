@@ -10,6 +10,7 @@ from typing import Any, Final
 from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S, WINDOW_CLOSE_S
 from relay.settings import Settings
 from relay.settings.environment import FILE_SUFFIX, KNOWN
+from relay.streams.projector import REVOKED_WITHIN_S, STOP_LIMIT_S
 from tests.deploy.kubernetes.manifests import Manifest, named, of_kind, pods
 
 STABLE: Final = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
@@ -18,6 +19,7 @@ ON_WORKLOADS: Final = (*EVERYWHERE, "app.kubernetes.io/component", "app.kubernet
 OUTSIDE: Final = {
     "sofy-relay-webhooks": {"tokens", "secrets"},
     "sofy-relay": {"password"},
+    "sofy-relay-projector": {"password"},
     "kafka-cluster-ca-cert": {"ca.crt"},
     "sofy-relay-api": {"token"},
     "sofy-relay-redis": {"url"},
@@ -59,7 +61,7 @@ def ports(manifests: Sequence[Manifest], settings: Settings) -> Iterator[str]:
     for manifest in of_kind(manifests, "Deployment"):
         [container] = manifest["spec"]["template"]["spec"]["containers"]
         declared = {port["name"]: port["containerPort"] for port in container["ports"]}
-        if declared != listening:
+        if declared != (listening if serves(container) else {"admin": listening["admin"]}):
             yield f"{named(manifest)}: ports {declared}, the relay listens on {listening}"
     for manifest, name in _named_ports(manifests):
         if name not in listening:
@@ -86,11 +88,13 @@ def probes(manifests: Sequence[Manifest], paths: frozenset[str]) -> Iterator[str
 
 def grace(manifests: Sequence[Manifest], settings: Settings) -> Iterator[str]:
     """The grace period holds the pause before SIGTERM and every limit of the shutdown."""
-    stop_s = settings.http.drain_s + PRODUCER_STOP_S + WINDOW_CLOSE_S + ADMIN_STOP_S
+    relay_s = settings.http.drain_s + PRODUCER_STOP_S + WINDOW_CLOSE_S + ADMIN_STOP_S
+    projector_s = REVOKED_WITHIN_S + STOP_LIMIT_S + PRODUCER_STOP_S + ADMIN_STOP_S
     for manifest in of_kind(manifests, "Deployment"):
         pod = manifest["spec"]["template"]["spec"]
+        stop_s = relay_s if serves(pod["containers"][0]) else projector_s
         pause_s = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        if not pause_s:
+        if serves(pod["containers"][0]) and not pause_s:
             yield f"{named(manifest)}: no pause before SIGTERM: endpoints still lead to it"
         if pod.get("terminationGracePeriodSeconds", 30) < pause_s + stop_s:
             yield f"{named(manifest)}: a stop may take {pause_s} + {stop_s} s, longer than the grace period"
@@ -158,6 +162,8 @@ def environment(manifests: Sequence[Manifest]) -> Iterator[str]:
         files = set(mounted_files(template["spec"], manifests))
         for name, value in variables(container, manifests).items():
             setting = name.removesuffix(FILE_SUFFIX)
+            if setting.startswith("RELAY_SOFY__") and container["args"] == ["project"]:
+                continue  # which a projector does not read
             if setting not in KNOWN:
                 yield f"{named(manifest)}: {name} is no setting"
             if (name.endswith(FILE_SUFFIX) or value.startswith("/")) and value not in files:
@@ -199,6 +205,11 @@ def ingresses(manifests: Sequence[Manifest], settings: Settings) -> Iterator[str
             yield f"{named(manifest)}: the path token is logged"
         if int(found["proxy-read-timeout"]) <= settings.http.answer_within_s:
             yield f"{named(manifest)}: it gives up before the relay answers"
+
+
+def serves(container: Mapping[str, Any]) -> bool:
+    """Say whether the container takes webhooks."""
+    return bool(container["args"] == ["serve"])
 
 
 def variables(container: Mapping[str, Any], manifests: Sequence[Manifest]) -> dict[str, str]:

@@ -16,7 +16,6 @@ _TABLE: Final[Mapping[str, Mapping[str, object]]] = {
     "Deployment": {
         "spec.strategy.rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
         "spec.template.spec.terminationGracePeriodSeconds": 45,
-        "spec.template.spec.containers.0.lifecycle.preStop": {"sleep": {"seconds": 5}},
         "spec.template.spec.containers.0.startupProbe.periodSeconds": 2,
         "spec.template.spec.containers.0.startupProbe.failureThreshold": 30,
         "spec.template.spec.containers.0.livenessProbe.periodSeconds": 10,
@@ -68,8 +67,8 @@ def spread(manifests: Sequence[Manifest]) -> Iterator[str]:
 
 
 def dashboard(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """Where pods are watched, Grafana's sidecar finds the dashboard, and under the same name after a change."""
-    if not of_kind(manifests, "PodMonitor"):
+    """Where the relay is watched, Grafana's sidecar finds the dashboard, and under the same name after a change."""
+    if not of_kind(manifests, "PrometheusRule"):
         return
     shown = [
         each["metadata"]["name"]

@@ -51,7 +51,8 @@ def pods(manifests: Sequence[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:
 
 
 def the_deployment(manifests: Sequence[Manifest]) -> Manifest:
-    [deployment] = of_kind(manifests, "Deployment")
+    """Give the relay's own."""
+    [deployment] = [each for each in of_kind(manifests, "Deployment") if each["metadata"]["name"] == "sofy-relay"]
     return deployment
 
 

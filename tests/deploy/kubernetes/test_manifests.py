@@ -14,7 +14,15 @@ from relay.observability.health import Health
 from relay.settings import Settings
 from relay.settings.environment import load
 from tests.deploy.kubernetes import checks
-from tests.deploy.kubernetes.manifests import COMPONENTS, OVERLAYS, Manifest, built, built_with, of_kind, pods
+from tests.deploy.kubernetes.manifests import (
+    COMPONENTS,
+    OVERLAYS,
+    Manifest,
+    built,
+    built_with,
+    of_kind,
+    the_deployment,
+)
 from tests.deploy.tools import DEPLOY
 
 pytestmark = pytest.mark.ops
@@ -67,7 +75,7 @@ def test_an_image_is_what_it_says(overlay: str, by_digest: bool) -> None:
 
 @pytest.mark.parametrize("overlay", SERVING)
 def test_the_settings_of_an_overlay_start_a_relay_without_a_warning(overlay: str, tmp_path: Path) -> None:
-    _, template = next(pods(built(overlay)))
+    template = the_deployment(built(overlay))["spec"]["template"]
     found = checks.variables(template["spec"]["containers"][0], built(overlay))
 
     loaded = load(stand_ins(found, tmp_path), to_serve=True)
@@ -89,7 +97,7 @@ def stand_ins(variables: dict[str, str], folder: Path) -> dict[str, str]:
 
 
 def test_production_lets_no_text_of_an_sms_through() -> None:
-    _, template = next(pods(built("production")))
+    template = the_deployment(built("production"))["spec"]["template"]
 
     found = checks.variables(template["spec"]["containers"][0], built("production"))
 
@@ -123,8 +131,7 @@ def test_the_deploy_readme_names_each_secret_that_comes_from_outside() -> None:
 
 
 def pod(manifests: list[Any]) -> Any:  # noqa: ANN401 - YAML
-    [deployment] = of_kind(manifests, "Deployment")
-    return deployment["spec"]["template"]["spec"]
+    return the_deployment(manifests)["spec"]["template"]["spec"]
 
 
 def one(manifests: list[Any], kind: str) -> Any:  # noqa: ANN401 - YAML
