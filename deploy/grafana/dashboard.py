@@ -13,6 +13,7 @@ from deploy.grafana.layout import placed
 from deploy.grafana.promql import SERVICE, firing
 from deploy.grafana.rows.dead_letters import dead_letters
 from deploy.grafana.rows.kafka import kafka
+from deploy.grafana.rows.latest import latest
 from deploy.grafana.rows.overview import RUNBOOKS, overview
 from deploy.grafana.rows.process import process
 from deploy.grafana.rows.statuses import statuses
@@ -58,7 +59,7 @@ def dashboard() -> model.Dashboard:
         .annotations([_Annotation(annotation) for annotation in (_new_version(), _page())])
         .build()
     )
-    made.panels = placed([overview(), webhooks(), kafka(), statuses(), dead_letters(), process()])
+    made.panels = placed([overview(), webhooks(), kafka(), statuses(), dead_letters(), latest(), process()])
     return made
 
 

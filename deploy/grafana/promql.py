@@ -14,6 +14,7 @@ Words = str | Iterable[str] | None
 
 SERVICE: Final = 'namespace="$namespace", job="$job"'
 """What every expression matches: one deployment of the relay."""
+_PROJECTOR: Final = 'namespace="$namespace", job="${job}-projector"'
 _PODS: Final = f'{SERVICE}, pod=~"$pod"'
 _ACCOUNTS: Final = 'account=~"$account"'
 
@@ -36,6 +37,11 @@ def chosen(metric: Metric, part: str = "", /, **words: Words) -> str:
 def whole(metric: Metric, part: str = "", /, **words: Words) -> str:
     """Give the metric's series of the whole service, whatever pods and accounts are chosen. As `chosen` else."""
     return _series(metric, part, [SERVICE], words)
+
+
+def projectors(metric: Metric, part: str = "", /, **words: Words) -> str:
+    """Give the series of the projector beside the service, all members of it: its job is the service's and a word."""
+    return _series(metric, part, [_PROJECTOR], words)
 
 
 def foreign(name: str, /, **words: Words) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from tests.observability.relay_words import instruments
+from tests.observability.relay_words import instruments, projector_instruments
 
 SCRAPED: Final = frozenset({"namespace", "job", "pod", "container", "instance", "endpoint"})
 """Labels that scraping by the PodMonitor gives every series."""
@@ -39,8 +39,10 @@ def known_series() -> dict[str, Known]:
     made.certificate_expiries({"/var/run/kafka/tls.crt": 1.0})
     for destination in ("status", "other", "dead_letter"):
         made.min_insync_replicas(destination, 2)
+    projectors = CollectorRegistry()
+    projector_instruments(projectors)
     values: dict[str, dict[str, set[str]]] = {}
-    for family in registry.collect():
+    for family in (*registry.collect(), *projectors.collect()):
         for sample in family.samples:
             labels = values.setdefault(sample.name, {})
             for label, value in sample.labels.items():

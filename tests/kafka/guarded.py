@@ -75,6 +75,20 @@ class GuardedKafka:
         self.admin.create_acls([right])[right].result(WITHIN_S)
         return right
 
+    def grant_group(self, group: str) -> AclBinding:
+        """Let `relay` be a member of a consumer group."""
+        right = AclBinding(
+            ResourceType.GROUP,
+            group,
+            ResourcePatternType.LITERAL,
+            f"User:{USER}",
+            "*",
+            AclOperation.READ,
+            AclPermissionType.ALLOW,
+        )
+        self.admin.create_acls([right])[right].result(WITHIN_S)
+        return right
+
     def revoke(self, topic: str) -> None:
         """Take all rights on a topic from `relay`."""
         everything = AclBindingFilter(

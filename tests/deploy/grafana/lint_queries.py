@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Final
 
-from relay.observability.metrics import catalogue
+from relay.observability.metrics import catalogue, projector_catalogue
 from tests.deploy.exposed import OPEN, SCRAPED, known_series
 from tests.deploy.grafana.lint import drawn
 from tests.deploy.grafana.queries import Json, Query, filled, queries
@@ -28,6 +28,7 @@ WHOLE_SERVICE: Final = {
 """What is about the deployment, whatever pods are chosen."""
 _MARKS: Final = {"namespace": "the-namespace", "job": "the-job", "pod": "the-pod", "account": "the-account"}
 _NAMESPACE, _JOB = (Matcher(label, "=", _MARKS[label]) for label in ("namespace", "job"))
+_PROJECTOR: Final = Matcher("job", "=", f"{_MARKS['job']}-projector")
 _POD, _ACCOUNT = (Matcher(label, "=~", _MARKS[label]) for label in ("pod", "account"))
 _RATE_INTERVAL: Final = timedelta(seconds=17)
 _SHOWN: Final = timedelta(seconds=19)
@@ -75,8 +76,9 @@ def places(dashboard: Json) -> Iterator[str]:
 def _wanted(title: str, metric: str, *, has_account: bool) -> set[Matcher]:
     if metric == "ALERTS":
         return {Matcher(label, "=~", f"{_MARKS[label]}|") for label in ("namespace", "job")}
-    if metric.startswith("kube_"):
-        return {_NAMESPACE, _POD}
+    if metric.startswith(("kube_", "sofy_relay_projector_", "sofy_relay_stuck_")):
+        # Of the projector all members are shown: the chosen pods are the relay's.
+        return {_NAMESPACE, _POD if metric.startswith("kube_") else _PROJECTOR}
     # These two are what is chosen first, and second.
     if title == "variable namespace":
         return set()
@@ -127,7 +129,7 @@ def few(dashboard: Json) -> Iterator[str]:
 def unshown(dashboard: Json, elsewhere: Collection[str]) -> Iterator[str]:
     """Every metric of the catalogue is shown here, or is among those asked for `elsewhere`."""
     seen = {*elsewhere, *(selector.metric for _, selector in asked(dashboard))}
-    for metric in catalogue():
+    for metric in (*catalogue(), *projector_catalogue()):
         if not seen & {metric.name, *(metric.name + part for part in _HISTOGRAM)}:
             yield f"{metric.name} is in no panel and in no rule"
 

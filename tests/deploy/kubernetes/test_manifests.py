@@ -36,7 +36,7 @@ def defaults() -> Settings:
 
 
 def paths() -> frozenset[str]:
-    app = admin_app(CollectorRegistry(), Health(producer_alive=lambda: True), Version("0", 1))
+    app = admin_app(CollectorRegistry(), Health(producer_alive=lambda: True), Version("0", 1), b"{}")
     return frozenset(str(route.path) for route in app.routes)  # type: ignore[attr-defined]  # all are Routes
 
 

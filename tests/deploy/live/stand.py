@@ -1,4 +1,4 @@
-"""A relay as it is deployed, watched as it is deployed: two pods, Kafka with mutual TLS, Sofy, and a Prometheus."""
+"""A relay as it is deployed and watched: two pods, a projector, Kafka with mutual TLS, Sofy, and a Prometheus."""
 
 import asyncio
 import json
@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]  # as in tests/kafka/guarded.py
 
 from relay.publishing.connection import KafkaConnection
-from relay.settings import TopicSettings
+from relay.settings import ProjectorSettings, TopicSettings
 from tests.deploy.live.kube_state import kube_state_metrics
 from tests.deploy.live.prometheus import PrometheusServer, Target
 from tests.deploy.live.simulator import Simulator
@@ -19,6 +19,7 @@ from tests.deploy.tools import DEPLOY
 from tests.end_to_end.relay_process import SECRET, TOKEN, RelayProcess
 from tests.kafka.guarded import GuardedKafka
 from tests.sofy.payloads import body, item
+from tests.streams.project_process import ProjectProcess
 
 NAMESPACE: Final = "sofy-relay"
 JOB: Final = "sofy-relay"
@@ -29,6 +30,7 @@ SCRAPES: Final = 15
 _WITHIN_S: Final = 60.0
 _POLL_S: Final = 0.25
 _PARTITIONS: Final = 3
+Process = TypeVar("Process", bound=RelayProcess)
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,16 @@ async def _odd(pod: RelayProcess) -> None:
 async def running(kafka: GuardedKafka, prometheus: Path, mounted: Path) -> AsyncIterator[Stand]:
     """Start all of it, and end it with the block. `prometheus` is the program."""
     names = TopicSettings()
-    for topic in (names.status, names.other, names.dead_letter):
+    for topic in (names.status, names.other, names.dead_letter, names.latest):
         await asyncio.to_thread(kafka.create_topic, topic, partitions=_PARTITIONS)
-        await asyncio.to_thread(kafka.grant_write, topic)
-        await asyncio.to_thread(kafka.grant, topic, AclOperation.DESCRIBE_CONFIGS)
+        for operation in (AclOperation.WRITE, AclOperation.READ, AclOperation.DESCRIBE_CONFIGS):
+            await asyncio.to_thread(kafka.grant, topic, operation)
+    await asyncio.to_thread(kafka.grant_group, ProjectorSettings().group_id)
     _write_tokens(mounted)
     async with AsyncExitStack() as stack:
         pods = tuple([await stack.enter_async_context(_pod(kafka.by_certificate, mounted)) for _ in range(2)])
-        for pod in pods:
+        projector = await stack.enter_async_context(_secured(ProjectProcess, kafka.by_certificate))
+        for pod in (*pods, projector):
             await pod.ready()
         name_of = {pod: f"sofy-relay-{number}" for number, pod in enumerate(pods)}
         kube_state = stack.enter_context(kube_state_metrics(NAMESPACE, "sofy-relay", list(name_of.values())))
@@ -109,7 +113,8 @@ async def running(kafka: GuardedKafka, prometheus: Path, mounted: Path) -> Async
             PrometheusServer(
                 prometheus,
                 [
-                    *(Target(pod.admin_port, _labels(name)) for pod, name in name_of.items()),
+                    *(Target(pod.admin_port, _labels(JOB, name)) for pod, name in name_of.items()),
+                    Target(projector.admin_port, _labels(f"{JOB}-projector", f"{JOB}-projector-0")),
                     Target(kube_state, {"job": "kube-state-metrics"}),
                 ],
                 sorted((DEPLOY / "prometheus" / "rules").glob("*.yaml")),
@@ -128,26 +133,30 @@ async def running(kafka: GuardedKafka, prometheus: Path, mounted: Path) -> Async
 
 
 def _pod(connection: KafkaConnection, mounted: Path) -> RelayProcess:
-    pod = RelayProcess(
+    pod = _secured(RelayProcess, connection, RELAY_SOFY__TOKENS_FILE=str(mounted / "tokens"))
+    del pod.environment["RELAY_SOFY__TOKENS"]
+    return pod
+
+
+def _secured(kind: type[Process], connection: KafkaConnection, **settings: str) -> Process:
+    return kind(
         ",".join(connection.bootstrap_servers),
         {},
         RELAY_KAFKA__SECURITY_PROTOCOL="SSL",
         RELAY_KAFKA__SSL_CAFILE=str(connection.ssl_cafile),
         RELAY_KAFKA__SSL_CERTFILE=str(connection.ssl_certfile),
         RELAY_KAFKA__SSL_KEYFILE=str(connection.ssl_keyfile),
-        RELAY_SOFY__TOKENS_FILE=str(mounted / "tokens"),
         RELAY_TOPICS__PARTITIONS=str(_PARTITIONS),
         RELAY_TOPICS__REPLICATION_FACTOR="1",
         RELAY_TOPICS__MIN_INSYNC_REPLICAS="1",
         RELAY_LOG__LEVEL="warning",
+        **settings,
     )
-    del pod.environment["RELAY_SOFY__TOKENS"]
-    return pod
 
 
-def _labels(pod: str) -> dict[str, str]:
+def _labels(job: str, pod: str) -> dict[str, str]:
     """What the PodMonitor gives a pod's series."""
-    return {"job": JOB, "namespace": NAMESPACE, "pod": pod, "container": "relay"}
+    return {"job": job, "namespace": NAMESPACE, "pod": pod, "container": "relay"}
 
 
 def _url(pod: RelayProcess, path: str) -> str:

@@ -41,9 +41,13 @@ AGREED = {
     "SofyRelayOnlyUnauthorized": PAGE,
     "SofyRelayPodNotReady": TICKET,
     "SofyRelayProducerRestarts": TICKET,
+    "SofyRelayProjectorDown": TICKET,
+    "SofyRelayProjectorLag": TICKET,
+    "SofyRelayProjectorUnreadable": TICKET,
     "SofyRelayPublishFailing": TICKET,
     "SofyRelaySecretsStale": TICKET,
     "SofyRelaySignatureFailures": TICKET,
+    "SofyRelayStuckSms": TICKET,
     "SofyRelayUnknownStatuses": TICKET,
     "SofyRelayUnreadableFields": TICKET,
     "SofyRelayVersionSkew": TICKET,
@@ -94,7 +98,11 @@ def test_a_rule_asks_for_the_relays_job_alone(rule: dict[str, Any]) -> None:
     for selector in selectors(rule["expr"]):
         if selector.metric not in RECORDED:
             jobs = [matcher.value for matcher in selector.matchers if matcher.label == "job"]
-            assert jobs == ["kube-state-metrics" if selector.metric.startswith("kube_") else "sofy-relay"]
+            assert jobs in (
+                [["kube-state-metrics"]]
+                if selector.metric.startswith("kube_")
+                else [["sofy-relay"], ["sofy-relay-projector"], ["sofy-relay(-projector)?"]]
+            )
 
 
 @each_rule

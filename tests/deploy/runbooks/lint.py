@@ -14,7 +14,7 @@ from typing import Final
 from relay.cli.webhooks.registrations import Kind as Finding
 from relay.events.schemas import example_event
 from relay.events.sms_status import SmsStatusEvent, Status
-from relay.observability.metrics import catalogue
+from relay.observability.metrics import catalogue, projector_catalogue
 from relay.publishing.replacement import Cause
 from relay.reasons import Reason
 from tests.deploy.exposed import known_series
@@ -28,9 +28,9 @@ from tests.test_documents import ROOT, commands, fields
 Lint = Callable[[Page], Iterator[str]]
 """Takes a page; gives a sentence for each mistake."""
 HEADINGS: Final = ["What it means", "Look at", "Do", "Do not"]
-_RELAY: Final = Matcher("job", "=", "sofy-relay")
+_JOBS: Final = {Matcher("job", "=", job) for job in ("sofy-relay", "sofy-relay-projector")}
 _KUBE_STATE: Final = Matcher("job", "=", "kube-state-metrics")
-_NAMESPACES: Final = ("--namespace sofy-relay ", "--all-namespaces ")
+_NAMESPACES: Final = ("--namespace sofy-relay ", "--namespace kafka ", "--all-namespaces ")
 _CLUSTER_WIDE: Final = ("kubectl top nodes",)
 
 
@@ -72,8 +72,8 @@ def queries(page: Page) -> Iterator[str]:
     for query in page.blocks("promql"):
         yield from (f"nobody gives {name}" for name in unknown_names(query))
         for selector in selectors(query):
-            job = _KUBE_STATE if selector.metric.startswith("kube_") else _RELAY
-            if selector.metric not in RECORDED and job not in selector.matchers:
+            jobs = {_KUBE_STATE} if selector.metric.startswith("kube_") else _JOBS
+            if selector.metric not in RECORDED and jobs.isdisjoint(selector.matchers):
                 yield f"{selector.metric} of any job"
 
 
@@ -173,7 +173,7 @@ def _titles() -> frozenset[str]:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    metrics = list(catalogue())
+    metrics = [*catalogue(), *projector_catalogue()]
     known = [*Reason, *Cause, *Status, *(metric.name for metric in metrics)]
     known += [label for metric in metrics for label in metric.labels]
     known += [value for each in known_series().values() for values in each.labels.values() for value in values]

@@ -19,7 +19,14 @@ from tests.test_documents import rows, section
 pytestmark = pytest.mark.ops
 
 UNAUTHORIZED = 401
-SPOKEN = {"2m": "2 minutes", "5m": "5 minutes", "10m": "10 minutes", "15m": "15 minutes", "30m": "30 minutes"}
+SPOKEN = {
+    "2m": "2 minutes",
+    "5m": "5 minutes",
+    "10m": "10 minutes",
+    "15m": "15 minutes",
+    "30m": "30 minutes",
+    "1h": "an hour",
+}
 THRESHOLDS: dict[str, dict[float, str]] = {
     "SofyRelayAvailabilityBudgetBurn": {
         0.0144: "over 1.44 %",
@@ -44,6 +51,8 @@ THRESHOLDS: dict[str, dict[float, str]] = {
     "SofyRelayProducerRestarts": {3.0: "three times or more"},
     "SofyRelayEventLoopLag": {0.1: "0.1 s"},
     "SofyRelayMinInsyncReplicas": {2.0: "below 2"},
+    "SofyRelayProjectorLag": {100000.0: "over 100,000 records", 600.0: "over 10 minutes"},
+    "SofyRelayStuckSms": {0.01: "over 1 %", 10.0: "at least ten"},
     "SofyRelayNoWebhooks": {3600.0: "For an hour"},
 }
 """The numbers that rules compare with, in the runbook's words; an alert that is not here has none."""
