@@ -157,7 +157,10 @@ def _personal_data(settings: Settings) -> Iterator[Remark]:
     level = Level.WARNING if privacy.body == "keep" else Level.OK
     says = f"{topics.status} holds phone numbers {numbers} and texts {texts}, for {_days(topics.status_retention_h)}."
     yield Remark(level, about, says + remedy)
-    says = f"{topics.latest}, filled by `relay project`, holds the same until it is erased."
+    says = (
+        f"{topics.latest}, written by `relay project`, holds the same until {_days(topics.latest_retention_h)} after an "
+        "SMS's last event; `relay erase` ends it before."
+    )
     yield Remark(Level.OK, about, says)
     says = (
         f"{topics.other} holds webhooks of other types (replies among them) as received, whatever RELAY_PRIVACY says, "
