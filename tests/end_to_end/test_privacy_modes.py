@@ -51,7 +51,13 @@ MODES = {
 
 
 @pytest.mark.parametrize("cluster", ["real"], indirect=True)
-@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(mode, id=name, marks=[] if name == "nothing left" else pytest.mark.slow)
+        for name, mode in MODES.items()
+    ],
+)
 async def test_planted_values_are_where_the_mode_says_and_nowhere_else(
     cluster: Cluster, topics: Topics, mode: Mode
 ) -> None:
