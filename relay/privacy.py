@@ -103,4 +103,8 @@ def _country_prefix(number: str) -> str:
 
 
 def _names_only(extra: dict[str, Any]) -> dict[str, Any]:
-    return {name: _names_only(value) if name == "_envelope" else None for name, value in extra.items()}
+    # An item may have a field of that name itself, of any type.
+    return {
+        name: _names_only(value) if name == "_envelope" and isinstance(value, dict) else None
+        for name, value in extra.items()
+    }

@@ -34,6 +34,16 @@ def test_in_any_other_mode_extra_holds_names_only_and_the_identity_stays(modes: 
     assert shown.event_id == event().event_id
 
 
+@pytest.mark.parametrize("own", [None, "text", 1, [], {"a": "planted"}, {"_envelope": {"b": "planted"}}])
+def test_an_item_with_a_field_of_the_envelopes_name_is_hidden_as_well(own: object) -> None:
+    source = event().source.model_copy(update={"extra": {"_envelope": own}})
+
+    hidden = privacy.of_event(event(source=source), Privacy(numbers=Numbers.MASK))
+
+    assert "planted" not in hidden.model_dump_json()
+    assert list(hidden.source.extra) == ["_envelope"]
+
+
 def test_a_dropped_body_is_null_and_the_number_stays() -> None:
     shown = privacy.of_event(event(), Privacy(keep_body=False))
 

@@ -158,8 +158,8 @@ def _personal_data(settings: Settings) -> Iterator[Remark]:
     says = f"{topics.status} holds phone numbers {numbers} and texts {texts}, for {_days(topics.status_retention_h)}."
     yield Remark(level, about, says + remedy)
     says = (
-        f"{topics.latest}, written by `relay project`, holds the same until {_days(topics.latest_retention_h)} after an "
-        "SMS's last event; `relay erase` ends it before."
+        f"{topics.latest}, written by `relay project`, holds the same until {_days(topics.latest_retention_h)} after "
+        "an SMS's last event; `relay erase` ends it before."
     )
     yield Remark(Level.OK, about, says)
     says = (

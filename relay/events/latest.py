@@ -85,7 +85,11 @@ def take_in(state: SmsLatestState | None, event: SmsStatusEvent, offset: int) ->
 
 
 def join(mine: SmsLatestState, other: SmsLatestState) -> SmsLatestState:
-    """Give what two states of one SMS come to: all that either knows. `mine` is given back if it knows all of it."""
+    """Give what two states of one SMS come to: all that either knows. `mine` is given back if it knows all of it.
+
+    The event that holds is the newer of the two. Of states that were taken in from the same records, one of them from
+    more, it is the newest of all.
+    """
     first_of: dict[str, PastStatus] = {}
     for past in sorted((*mine.history, *other.history), key=lambda past: past.offset):
         first_of.setdefault(past.event_id, past)
@@ -93,7 +97,7 @@ def join(mine: SmsLatestState, other: SmsLatestState) -> SmsLatestState:
     first_seen_at = min(mine.first_seen_at, other.first_seen_at)
     if history == mine.history and first_seen_at == mine.first_seen_at:
         return mine
-    holds = mine if history[-1].event_id == mine.event_id else other
+    holds = max(mine, other, key=lambda state: _order(first_of[state.event_id]))
     return _state(holds, first_seen_at, history, holds.transition)
 
 

@@ -102,19 +102,29 @@ def test_what_holds_is_what_is_newest_by_the_contracts_comparison(events: list[S
 
 
 @given(told, st.data())
-def test_two_states_come_to_the_same_in_either_order_and_to_what_one_would_know_that_was_told_all(
+def test_two_states_of_the_same_records_come_to_what_the_one_knows_that_was_told_more(
     events: list[SmsStatusEvent], data: st.DataObject
 ) -> None:
-    offsets = list(range(len(events)))
-    mine = data.draw(st.lists(st.sampled_from(offsets), min_size=1, unique=True).map(sorted))
-    others = sorted({*offsets} - {*mine}) or mine
+    less = fold(events[: data.draw(st.integers(1, len(events)))])
+    more = fold(events)
 
-    one = fold([events[at] for at in mine], mine)
-    other = fold([events[at] for at in others], others)
+    assert join(more, less) is more
+    assert what_holds(join(less, more)) == what_holds(more)
+    assert join(join(less, more), more) == join(less, more)
 
-    assert what_holds(join(one, other)) == what_holds(join(other, one)) == what_holds(fold(events))
-    assert join(join(one, other), other) == join(one, other)
-    assert join(one, one) is one
+
+@given(told, told)
+def test_any_two_states_come_to_the_same_history_in_either_order(
+    events: list[SmsStatusEvent], others: list[SmsStatusEvent]
+) -> None:
+    one, other = fold(events), fold(others, list(range(len(events), len(events) + len(others))))
+
+    joined = join(one, other)
+
+    assert joined.history == join(other, one).history
+    assert joined.event_id in {one.event_id, other.event_id}
+    assert join(joined, one) is joined
+    assert join(joined, other) is joined
 
 
 def test_the_history_is_bounded_and_keeps_the_newest() -> None:
@@ -127,4 +137,5 @@ def test_the_history_is_bounded_and_keeps_the_newest() -> None:
     assert len(state.history) == HISTORY
     assert state.history[-1].event_id == events[-1].event_id
     assert taken.transition is None
+    assert join(fold([late]), state).event_id == events[-1].event_id
     assert reduce(join, [state, fold([late])]).history == state.history
