@@ -23,6 +23,8 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from relay import __version__
+from relay.asyncapi import asyncapi_json
+from relay.asyncapi_settings import stream_of
 from relay.duplicates.ids import scope_of
 from relay.duplicates.memory import MemoryWindow
 from relay.duplicates.port import DuplicateWindow, WindowObserver
@@ -40,7 +42,7 @@ from relay.observability.logs import configure
 from relay.observability.loop_lag import watch_loop_lag
 from relay.observability.observer import Observer
 from relay.pipeline import Pipeline
-from relay.privacy import Numbers, Privacy
+from relay.privacy_settings import privacy
 from relay.publishing.admission import Admission
 from relay.publishing.certificates import expiries
 from relay.publishing.connection import KafkaConnection
@@ -109,7 +111,7 @@ class Relay:
         self._pipeline = Pipeline(
             authenticator=authenticator,
             e164=PhoneNumbers().e164,
-            privacy=_privacy(settings),
+            privacy=privacy(settings),
             window=window,
             publisher=publisher,
             observer=observer,
@@ -142,7 +144,12 @@ class Relay:
         bounds = ConnectionBounds(
             answer_within_s=settings.http.answer_within_s, keep_alive_s=settings.http.keep_alive_s
         )
-        admin = admin_app(registry, self._health, Version(relay=__version__, schema=SCHEMA_VERSION))
+        admin = admin_app(
+            registry,
+            self._health,
+            Version(relay=__version__, schema=SCHEMA_VERSION),
+            asyncapi_json(stream_of(settings)),
+        )
         self._rotation = None if followed is None else Rotation(followed, self)
         self._show_expiries(connection(settings))
         self._drain_s = settings.http.drain_s
@@ -317,16 +324,6 @@ def _window(settings: Settings, observer: WindowObserver) -> MemoryWindow | Shar
         window_s=own.window_s,
         observer=observer,
         clock=time.monotonic,
-    )
-
-
-def _privacy(settings: Settings) -> Privacy:
-    key = settings.privacy.key
-    return Privacy(
-        keep_body=settings.privacy.body == "keep",
-        numbers=Numbers(settings.privacy.numbers),
-        key=b"" if key is None else key.get_secret_value().encode(),
-        keep_dead_letter_payload=settings.privacy.dead_letter_payload == "keep",
     )
 
 

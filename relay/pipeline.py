@@ -15,8 +15,9 @@ from relay import privacy as private
 from relay.duplicates.in_flight import InFlight
 from relay.duplicates.port import DuplicateWindow
 from relay.events.record import Destination, Record
-from relay.events.records import dead_letter_record, other_record, status_record
+from relay.events.records import dead_letter_record
 from relay.events.sms_status import SmsStatusEvent
+from relay.fact_records import record_of
 from relay.publishing.port import NotPublishedError, Publisher
 from relay.reasons import Reason
 from relay.sofy.authenticity import Authenticator, AuthenticDelivery, Claim
@@ -239,30 +240,14 @@ class Pipeline:
             self._observer.field_unreadable(field)
 
     def _entry(self, fact: Fact, delivery: AuthenticDelivery, traceparent: str | None) -> _Entry:
+        record = record_of(fact, delivery, self._privacy, traceparent)
         match fact:
             case StatusFact(event):
-                return _Entry(status_record(private.of_event(event, self._privacy), traceparent), event)
-            case OtherFact(provider_type, subject, payload):
-                record = other_record(
-                    account=delivery.account,
-                    provider_type=provider_type,
-                    subject=subject,
-                    payload=payload,
-                    received_at=delivery.received_at,
-                    traceparent=traceparent,
-                )
+                return _Entry(record, event)
+            case UnreadableFact(reason, detail):
+                return _Entry(record, reason=reason, detail=detail)
+            case OtherFact():
                 return _Entry(record)
-            case UnreadableFact(reason, detail, sms_id, payload, is_json):
-                record = dead_letter_record(
-                    account=delivery.account,
-                    reason=reason,
-                    detail=detail,
-                    sms_id=sms_id,
-                    payload=payload,
-                    received_at=delivery.received_at,
-                    is_json=is_json,
-                )
-                return _Entry(private.of_dead_letter(record, self._privacy), reason=reason, detail=detail)
 
     async def _publish(self, entries: Sequence[_Entry], delivery: AuthenticDelivery, deadline: float) -> bool:
         """Make one chunk durable; say whether all of it is."""

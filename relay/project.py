@@ -18,6 +18,8 @@ from starlette.applications import Starlette
 
 from relay import __version__
 from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S
+from relay.asyncapi import asyncapi_json
+from relay.asyncapi_settings import stream_of
 from relay.events.latest import Transition
 from relay.events.record import Destination
 from relay.events.sms_status import SCHEMA_VERSION, Status
@@ -81,7 +83,12 @@ class ProjectorRelay:
         )
         self._states = States()
         self._projection = Projection(self._states, self._instruments)
-        admin = admin_app(registry, self._health, Version(relay=__version__, schema=SCHEMA_VERSION))
+        admin = admin_app(
+            registry,
+            self._health,
+            Version(relay=__version__, schema=SCHEMA_VERSION),
+            asyncapi_json(stream_of(settings)),
+        )
         self._admin_server = _server(settings, admin)
         self._rotation = None if followed is None else Rotation(followed, self)
         self._renewed = asyncio.Event()

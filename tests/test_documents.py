@@ -32,6 +32,8 @@ README = ROOT / "README.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 CONFIGURATION = ROOT / "docs/configuration.md"
 SERVERS = "RELAY_KAFKA__BOOTSTRAP_SERVERS"
+REQUIRED = {f"RELAY_REQUIRE_{what}" for what in ("CONSUMERS", "GO", "KAFKA", "NODE", "OPS", "REDIS")}
+"""What makes a missing tool a failure of the tests."""
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -114,7 +116,7 @@ def test_the_configuration_has_every_word_that_a_setting_can_be() -> None:
 def test_every_setting_that_a_document_names_exists(document: Path) -> None:
     # `RELAY_TEST_…`, `RELAY_SOFY__…` are families; RELAY_SERVICE_HOST and RELAY_PORT are what Kubernetes injects.
     families = re.compile(r"RELAY_(?:[A-Z]+__|TEST_|REQUIRE_)?…?")
-    others = {"RELAY_SERVICE_HOST", "RELAY_PORT", "RELAY_TEST_KAFKA", "RELAY_REQUIRE_KAFKA", "RELAY_REQUIRE_REDIS"}
+    others = {"RELAY_SERVICE_HOST", "RELAY_PORT", "RELAY_TEST_KAFKA", *REQUIRED}
 
     for name in re.findall(r"RELAY_[A-Z_]*…?", document.read_text()):
         assert families.fullmatch(name) or name in others or name.removesuffix(FILE_SUFFIX) in KNOWN, name

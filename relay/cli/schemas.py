@@ -1,14 +1,16 @@
 """`relay schemas export` and `relay schemas check`."""
 # ruff: noqa: PLC0415 - what takes long to import is imported when it is used: see relay.cli
 
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relay.cli.terminal import fail
+
+if TYPE_CHECKING:
+    from relay.events.publication import Finding
 
 EXAMPLE = "Example: relay schemas check"
 
@@ -16,65 +18,84 @@ app = typer.Typer(help="Write the JSON Schemas of the events, or check those wri
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where the schemas stand.")]
 _DEFAULT = Path("schemas")
+ASYNCAPI = "asyncapi.json"
+"""Made anew at each change, so not locked."""
 
 
 @app.command(epilog="Example: relay schemas export schemas")
 def export(directory: Directory = _DEFAULT) -> None:
-    """Write every schema and example from the models, replacing what is there."""
-    from relay.events.schemas import documents
+    """Publish what the models say: write what is new, restore what was lost, and lock it.
 
-    for sentence in _incompatible(directory, documents()):
-        typer.echo(sentence, err=True)
+    What is published never changes: an addition becomes a new revision beside it, such as sms-status/1.1.json.
+    A change that breaks old records or old readers is refused, with the rule that it breaks: nothing is written,
+    exit 1.
+    """
+    from relay.asyncapi_settings import default_asyncapi_json
+    from relay.events.publication import plan
+    from relay.events.schemas import contracts
+
+    files = _files(directory)
+    planned = plan(files, contracts(), _known())
+    _end_with(directory, planned.refusals)
+    document = default_asyncapi_json()
+    writes = {**planned.writes} if files.get(ASYNCAPI) == document else {**planned.writes, ASYNCAPI: document}
     try:
-        for name, content in documents().items():
+        for name, content in writes.items():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes(content)
             typer.echo(f"wrote {directory / name}")
     except OSError as error:
         fail(f"{error.filename} cannot be written ({error.strerror}): give another DIR.")
+    if not writes:
+        typer.echo(f"{directory} holds what the models say already: nothing to write.")
 
 
 @app.command(epilog="Example: relay schemas check schemas")
 def check(directory: Directory = _DEFAULT) -> None:
-    """Compare the schemas in DIR with the models. Exit 1 on any difference, naming each file.
+    """Compare the models with every schema published in DIR, and DIR with its lock. Exit 1 on any difference.
 
-    A change that breaks old records or old readers is named too: it needs a new version, not an export.
+    Each is a sentence of its own. A change that breaks old records or old readers is named by the rule that it breaks:
+    it needs a new version, not an export.
     """
-    from relay.events.schemas import documents
+    from relay.asyncapi_settings import default_asyncapi_json
+    from relay.events.publication import Finding, findings, plan
+    from relay.events.schemas import contracts
 
-    expected = documents()
-    found = [*_drift(directory, expected), *_incompatible(directory, expected)]
-    if not found:
-        typer.echo(f"{len(expected)} files in {directory} are what the models say.")
-        return
-    for sentence in found:
-        typer.echo(sentence, err=True)
-    raise typer.Exit(1)
-
-
-def _drift(directory: Path, expected: dict[str, bytes]) -> Iterator[str]:
+    files, models, known = _files(directory), contracts(), _known()
     remedy = f"run `relay schemas export {directory}`"
-    for name, content in expected.items():
-        path = directory / name
-        if not path.is_file():
-            yield f"{path} is missing: {remedy}."
-        elif path.read_bytes() != content:
-            yield f"{path} differs from the models: {remedy}."
-    for path in sorted(directory.rglob("*.json")):
-        if path.relative_to(directory).as_posix() not in expected:
-            yield f"{path} is not made from the models: delete it."
+    found = findings(files, models, known, remedy)
+    if files.get(ASYNCAPI) != default_asyncapi_json():
+        found = (*found, Finding(ASYNCAPI, f"is not what the models and the settings' defaults say: {remedy}"))
+    _end_with(directory, found)
+    published = plan(files, models, known).published
+    typer.echo(f"{len(published)} files in {directory} are what was published, and what the models say.")
 
 
-def _incompatible(directory: Path, expected: dict[str, bytes]) -> Iterator[str]:
-    from relay.events.compatibility import incompatibilities
+def _end_with(directory: Path, found: "tuple[Finding, ...]") -> None:
+    for finding in found:
+        typer.echo(f"{directory / finding.path} {finding.says}.", err=True)
+    if found:
+        raise typer.Exit(1)
 
-    for name, content in expected.items():
-        path = directory / name
-        if "/examples/" in name or not path.is_file():
-            continue
-        try:
-            old = json.loads(path.read_bytes())
-        except ValueError:
-            continue  # unreadable: the drift says so
-        for change in incompatibilities(old, json.loads(content)):
-            yield f"{path} would change incompatibly ({change}): make a new version instead."
+
+def _files(directory: Path) -> Mapping[str, bytes]:
+    try:
+        return {
+            path.relative_to(directory).as_posix(): path.read_bytes()
+            for path in sorted(directory.rglob("*.json"))
+            if path.is_file()
+        }
+    except OSError as error:
+        fail(f"{error.filename} cannot be read ({error.strerror}): give another DIR.")
+
+
+def _known() -> Mapping[str, bytes]:
+    """Give what this relay was shipped with: within the package, or beside it in a checkout; nothing if it is gone."""
+    import relay
+    from relay.events.publication import LOCK
+
+    package = Path(relay.__file__).resolve().parent
+    for place in (package / "events" / "published", package.parent / "schemas"):
+        if (place / LOCK).is_file():
+            return _files(place)
+    return {}

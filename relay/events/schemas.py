@@ -1,107 +1,151 @@
-"""The contract as files: JSON Schema 2020-12 and golden examples, generated from the models."""
+"""The contract as documents: JSON Schema 2020-12 and golden examples, generated from the models."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Final
 
-from relay.events.identity import event_id
-from relay.events.record import Record
-from relay.events.records import dead_letter_record, other_record, status_record
-from relay.events.sms_status import (
-    SCHEMA_VERSION,
-    Category,
-    SmsStatusEvent,
-    Source,
-    Status,
-    StatusReason,
+from pydantic import ValidationError
+
+from relay.events import cloudevents
+from relay.events.examples import (
+    ExampleError,
+    example_dead_letter,
+    example_event,
+    example_latest,
+    example_other,
+    example_tombstone,
 )
-from relay.events.times import PATTERN, rfc3339
+from relay.events.latest import SmsLatestState, Transition
+from relay.events.record import Record
+from relay.events.records import DEAD_LETTER_SCHEMA, latest_record, status_record
+from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.times import PATTERN
 from relay.reasons import MEANING, Kind, Reason
 
+__all__ = [
+    "DIALECT",
+    "Contract",
+    "Part",
+    "as_json",
+    "contracts",
+    "documents",
+    "example_dead_letter",
+    "example_event",
+    "example_latest",
+    "example_other",
+    "example_tombstone",
+]
+
+_UUID5: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_CREATED: Final = datetime(2022, 12, 29, 18, 24, 27, tzinfo=UTC)
-_OCCURRED: Final = datetime(2022, 12, 29, 18, 24, 44, 938_000, tzinfo=UTC)
-_RECEIVED: Final = datetime(2022, 12, 29, 18, 24, 45, 120_000, tzinfo=UTC)
 
-# Each status as the provider's words that lead to it, its category and permanence.
-_EXAMPLES: Final[dict[Status, tuple[str, str, Category | None, bool | None]]] = {
-    Status.PENDING: ("pending", "", None, None),
-    Status.SENT: ("sent", "", None, None),
-    Status.DELIVERED: ("delivered", "DELIVRD", Category.DELIVERED_TO_HANDSET, None),
-    Status.UNDELIVERED: ("errored", "UNDELIV", Category.UNDELIVERABLE, None),
-    Status.EXPIRED: ("errored", "EXPIRED", Category.VALIDITY_EXPIRED, None),
-    Status.REJECTED: ("errored", "REJECTD", Category.REJECTED_BY_CARRIER, None),
-    Status.FAILED: ("errored", "invalid_phone_number", Category.INVALID_DESTINATION, True),
-    Status.CANCELLED: ("errored", "DELETED", Category.CANCELLED, None),
-    Status.UNKNOWN: ("teleported", "BEAM", Category.UNSPECIFIED, None),
+_IN_THE_SCHEMA: Final = {
+    "sms-status": (Status.DELIVERED, Status.EXPIRED),
+    "webhook-other": ("sms.reply",),
+    "dead-letter": ("missing_status",),
+    "sms-latest": (Transition.ADVANCE,),
 }
+"""Which golden examples a schema shows itself."""
 
 
-def documents() -> dict[str, bytes]:
-    """Give every file of `schemas/`: relative path to content. Deterministic."""
-    found = {
-        "sms-status/1.json": _json(_sms_status_schema()),
-        "webhook-other/1.json": _json(_other_schema()),
-        "dead-letter/1.json": _json(_dead_letter_schema()),
-        "webhook-other/examples/sms.reply.json": _json(_shown(example_other())),
-        "dead-letter/examples/missing_status.json": _json(_shown(example_dead_letter())),
-    }
-    for status in Status:
-        found[f"sms-status/examples/{status}.json"] = _json(_shown(status_record(example_event(status))))
-    return dict(sorted(found.items()))
+class Part(StrEnum):
+    """Which part of a record a schema describes, by its name in a golden example."""
+
+    VALUE = "value"
+    HEADERS = "headers"
 
 
-def example_event(status: Status) -> SmsStatusEvent:
-    """Give the golden event of a status."""
-    word, code, category, permanent = _EXAMPLES[status]
-    reason = None if category is None else StatusReason(category=category, permanent=permanent, code=code)
-    return SmsStatusEvent(
-        schema_version=SCHEMA_VERSION,
-        event_id=event_id(account="default", sms_id="zzzzz", status=word, reason=code, time=rfc3339(_OCCURRED)),
-        sms_id="zzzzz",
-        status=status,
-        status_rank=status.rank,
-        is_final=status.is_final,
-        reason=reason,
-        recipient="+590690112233",
-        sender="36789",
-        body="Hello world !",
-        segments=1,
-        price="0.08",
-        created_at=_CREATED,
-        occurred_at=_OCCURRED,
-        received_at=_RECEIVED,
-        source=Source(
-            provider="sofy",
-            account="default",
-            webhook_id="xxxxx",
-            delivery_id="yyyyy",
-            status=word,
-            status_reason=code,
-            extra={},
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What one topic's records promise, in one version, as the models say it now."""
+
+    name: str
+    version: int
+    schema: Mapping[str, Any]
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name: a record as its reader sees it, with key, headers, timestamp and value."""
+    fault: str = ""
+    """Why the examples cannot be made from the models, where they cannot; there are none then."""
+    describes: Part = Part.VALUE
+    whole: bool = False
+    """Whether records are passed on as somebody else wrote them, so that they hold what no schema declares."""
+    of_the_bytes: frozenset[str] = frozenset()
+    """The headers that change with every byte of the value, and so with a field that is added to it."""
+
+    @property
+    def schema_path(self) -> str:
+        """The file of the version's first revision, relative to `schemas/`."""
+        return f"{self.name}/{self.version}.json"
+
+    def example_path(self, name: str) -> str:
+        """Give the file of the first example of a name, relative to `schemas/`; version 1's are in no folder more."""
+        folder = "" if self.version == 1 else f"{self.version}/"
+        return f"{self.name}/examples/{folder}{name}.json"
+
+
+def contracts() -> tuple[Contract, ...]:
+    """Give every contract, in every version that is published, from the models; what they became is no error."""
+    return (
+        _contract(Contract("sms-status", 1, _sms_status_schema()), _status_examples),
+        _contract(Contract("webhook-other", 1, _other_schema(), whole=True), _other_examples),
+        _contract(Contract("dead-letter", 1, _dead_letter_schema(), describes=Part.HEADERS), _dead_letter_examples),
+        _contract(
+            Contract("sms-latest", 1, _sms_latest_schema(), of_the_bytes=frozenset({"ce_id", "correlation_id"})),
+            _latest_examples,
         ),
     )
 
 
-def example_other() -> Record:
-    """Give the golden record of an event that is passed on whole."""
-    payload = b'{"type":"sms.reply","id":"yyyyy","webhookId":"xxxxx","data":{"id":"zzzzz","body":"STOP"}}'
-    return other_record(
-        account="default", provider_type="sms.reply", subject="zzzzz", payload=payload, received_at=_RECEIVED
-    )
+def _contract(bare: Contract, examples: Callable[[], dict[str, Record]]) -> Contract:
+    """Give a contract with its examples: those that its schema shows, and all of them as records."""
+    try:
+        shown = {name: _shown(record) for name, record in examples().items()}
+    except ExampleError as error:
+        return replace(bare, fault=str(error))
+    except ValidationError as error:
+        places = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors()}))
+        return replace(bare, fault=f"the model no longer takes what stands there: {places}")
+    kept = [dict(shown[name][bare.describes]) for name in _IN_THE_SCHEMA[bare.name]]
+    if bare.describes is Part.HEADERS:
+        kept = [{name: value for name, value in headers.items() if name != "correlation_id"} for headers in kept]
+    return replace(bare, schema={**bare.schema, "examples": kept}, examples=shown)
 
 
-def example_dead_letter() -> Record:
-    """Give the golden record of a dead letter."""
-    return dead_letter_record(
-        account="default",
-        reason=Reason.MISSING_STATUS,
-        detail="status: absent",
-        sms_id="zzzzz",
-        payload=b'{"data":[{"id":"zzzzz"}],"webhookId":"xxxxx","id":"yyyyy","type":"sms.status"}',
-        received_at=_RECEIVED,
-        is_json=True,
-    )
+def _status_examples() -> dict[str, Record]:
+    return {str(status): status_record(example_event(status)) for status in Status}
+
+
+def _other_examples() -> dict[str, Record]:
+    return {"sms.reply": example_other()}
+
+
+def _dead_letter_examples() -> dict[str, Record]:
+    return {"missing_status": example_dead_letter()}
+
+
+def _latest_examples() -> dict[str, Record]:
+    states = {str(transition): latest_record(example_latest(transition)) for transition in Transition}
+    return {**states, "erased": example_tombstone()}
+
+
+def documents() -> dict[str, bytes]:
+    """Give what the models say now as files: `sms-status/1.json`, `sms-status/examples/sent.json`. Deterministic.
+
+    Named by version. Which file of `schemas/` holds it, first or later revision, is `relay.events.publication`'s.
+    """
+    found: dict[str, bytes] = {}
+    for contract in contracts():
+        found[contract.schema_path] = as_json(contract.schema)
+        for name, example in contract.examples.items():
+            found[contract.example_path(name)] = as_json(example)
+    return dict(sorted(found.items()))
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Give a document as its file's bytes: members in their order, indented, UTF-8, one line break at the end."""
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _shown(record: Record) -> dict[str, Any]:
@@ -110,30 +154,32 @@ def _shown(record: Record) -> dict[str, Any]:
         "key": None if record.key is None else record.key.decode(),
         "headers": {**record.headers, "correlation_id": record.id},
         "timestamp": record.timestamp_ms,
-        "value": json.loads(record.value),
+        "value": None if record.is_tombstone else json.loads(record.value),
     }
 
 
-def _json(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def _sms_status_schema() -> dict[str, Any]:
-    schema = SmsStatusEvent.model_json_schema(mode="serialization")
-    examples = [json.loads(example_event(status).model_dump_json()) for status in (Status.DELIVERED, Status.EXPIRED)]
     return {
         "$schema": DIALECT,
-        "$id": "urn:sofy-relay:schema:sms-status:1",
-        **schema,
+        "$id": cloudevents.SMS_STATUS_SCHEMA,
+        **SmsStatusEvent.model_json_schema(mode="serialization"),
         "title": "SMS status event, version 1",
-        "examples": examples,
+    }
+
+
+def _sms_latest_schema() -> dict[str, Any]:
+    return {
+        "$schema": DIALECT,
+        "$id": cloudevents.SMS_LATEST_SCHEMA,
+        **SmsLatestState.model_json_schema(mode="serialization"),
+        "title": "Latest state of an SMS, version 1",
     }
 
 
 def _other_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
-        "$id": "urn:sofy-relay:schema:webhook-other:1",
+        "$id": cloudevents.OTHER_SCHEMA,
         "title": "Other webhook event, version 1",
         "description": (
             "A webhook of a type other than sms.status, passed on whole and as received. "
@@ -145,25 +191,23 @@ def _other_schema() -> dict[str, Any]:
             "type": {"type": "string", "description": "The provider's event type, verbatim.", "examples": ["sms.reply"]}
         },
         "additionalProperties": True,
-        "examples": [json.loads(example_other().value)],
     }
 
 
 def _dead_letter_schema() -> dict[str, Any]:
     reasons = [reason.value for reason in Reason if MEANING[reason].kind is Kind.DEAD_LETTERED]
-    uuid = SmsStatusEvent.model_fields["event_id"].metadata[0].pattern
     texts: dict[str, dict[str, Any]] = {
-        "relay-id": {"description": "UUIDv5 over account and the unreadable bytes.", "pattern": uuid},
+        "relay-id": {"description": "UUIDv5 over account and the unreadable bytes.", "pattern": _UUID5},
         "relay-reason": {"description": "Why it could not be read.", "enum": reasons},
         "relay-detail": {"description": "For a person: places and types, never values."},
         "relay-account": {"description": "The relay's name of the account."},
         "relay-received-at": {"description": "When the webhook was received.", "pattern": PATTERN},
-        "relay-schema": {"description": "This schema.", "const": "urn:sofy-relay:schema:dead-letter:1"},
+        "relay-schema": {"description": "This schema.", "const": DEAD_LETTER_SCHEMA},
         "content-type": {"enum": ["application/json", "application/octet-stream"]},
     }
     return {
         "$schema": DIALECT,
-        "$id": "urn:sofy-relay:schema:dead-letter:1",
+        "$id": DEAD_LETTER_SCHEMA,
         "title": "Dead letter's headers, version 1",
         "description": (
             "The record headers of a dead letter, as one object. The value is the bytes as received; for one bad item "
@@ -174,5 +218,4 @@ def _dead_letter_schema() -> dict[str, Any]:
         "required": list(texts),
         "properties": {name: {"type": "string", **rest} for name, rest in texts.items()},
         "additionalProperties": True,
-        "examples": [dict(example_dead_letter().headers)],
     }

@@ -1,8 +1,10 @@
-"""The admin port: metrics, health and version. Never exposed publicly."""
+"""The admin port: metrics, health, version and the AsyncAPI document. Never exposed publicly."""
 
 import platform
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -12,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relay.observability.health import Health
+
+_UNCACHED: Final = MappingProxyType({"cache-control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +28,13 @@ class Version:
     """The version of the event schema that it writes."""
 
 
-def admin_app(registry: CollectorRegistry, health: Health, version: Version) -> Starlette:
-    """Give the admin port's ASGI application.
+def admin_app(registry: CollectorRegistry, health: Health, version: Version, asyncapi: bytes) -> Starlette:
+    """Give the admin port's ASGI application; `asyncapi` is the document of what the relay writes, as JSON.
 
     It only reads what the relay shows of itself: it never asks Kafka and never waits. Each path
     answers GET and HEAD; any other path is 404, without a redirect.
     """
-    views = _Views(registry, health, version)
+    views = _Views(registry, health, version, asyncapi)
     app = Starlette(
         routes=[
             Route("/metrics", views.metrics),
@@ -38,6 +42,7 @@ def admin_app(registry: CollectorRegistry, health: Health, version: Version) -> 
             Route("/readyz", views.readyz),
             Route("/startupz", views.startupz),
             Route("/version", views.version),
+            Route("/asyncapi.json", views.asyncapi),
         ]
     )
     app.router.redirect_slashes = False
@@ -45,10 +50,11 @@ def admin_app(registry: CollectorRegistry, health: Health, version: Version) -> 
 
 
 class _Views:
-    def __init__(self, registry: CollectorRegistry, health: Health, version: Version) -> None:
+    def __init__(self, registry: CollectorRegistry, health: Health, version: Version, asyncapi: bytes) -> None:
         self._registry = registry
         self._health = health
         self._version = version
+        self._asyncapi = asyncapi
 
     async def metrics(self, request: Request) -> Response:
         """All metrics, in the text format that the scraper asks for (Prometheus's or OpenMetrics)."""
@@ -84,6 +90,10 @@ class _Views:
             },
         )
 
+    async def asyncapi(self, _request: Request) -> Response:
+        """What stands on which of this relay's topics."""
+        return Response(self._asyncapi, media_type="application/json", headers=dict(_UNCACHED))
+
 
 def _answer(status: HTTPStatus, content: dict[str, object]) -> Response:
-    return JSONResponse(content, status_code=status, headers={"cache-control": "no-store"})
+    return JSONResponse(content, status_code=status, headers=dict(_UNCACHED))

@@ -51,7 +51,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticDelivery:
-    """A webhook body whose sender proved who it is. Only `Authenticator.authenticate` makes one."""
+    """A webhook body whose sender proved who it is. Only `Authenticator.authenticate` makes one.
+
+    And the replay of a dead letter makes it again: nothing else ever becomes a dead letter.
+    """
 
     account: str
     body: bytes

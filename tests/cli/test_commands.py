@@ -18,6 +18,11 @@ EVERY_COMMAND = [
     ("simulate",),
     ("tail",),
     ("project",),
+    ("erase",),
+    ("dead-letters",),
+    ("dead-letters", "list"),
+    ("dead-letters", "show"),
+    ("dead-letters", "replay"),
     ("topics",),
     ("topics", "show"),
     ("topics", "apply"),
@@ -29,7 +34,7 @@ EVERY_COMMAND = [
     ("schemas", "export"),
     ("schemas", "check"),
 ]
-NEED_SETTINGS = [("serve",), ("tail",), ("project",), ("topics", "show"), ("topics", "apply")]
+NEED_SETTINGS = [("serve",), ("tail",), ("topics", "show"), ("topics", "apply")]
 
 
 @pytest.mark.parametrize("command", [(), *EVERY_COMMAND], ids=" ".join)

@@ -3,25 +3,27 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from relay.events import SmsStatusEvent, Status
-from relay.events.records import status_record
-from relay.events.schemas import documents, example_event
+from relay.events.latest import SmsLatestState, Transition
+from relay.events.publication import findings
+from relay.events.records import latest_record, status_record
+from relay.events.schemas import contracts, documents, example_event, example_latest
+from tests.events.published import files
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents()
 
 
-def test_the_checked_in_schemas_are_those_of_the_models() -> None:
-    checked_in = {
-        str(path.relative_to(ROOT / "schemas")): path.read_bytes() for path in (ROOT / "schemas").rglob("*.json")
-    }
+def test_schemas_is_what_the_models_say_and_nothing_in_it_is_lost_or_changed() -> None:
+    assert findings(files(), contracts(), {}, "run `relay schemas export`") == ()
 
-    assert checked_in == DOCUMENTS, "run `relay schemas export`"
+
+def test_every_contract_has_golden_examples() -> None:
+    assert [contract.fault for contract in contracts()] == [""] * 4
+    assert all(contract.examples for contract in contracts())
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if "examples" not in name])
@@ -29,8 +31,30 @@ def test_every_schema_is_valid_json_schema_2020_12_and_describes_every_property(
     schema = json.loads(DOCUMENTS[name])
 
     Draft202012Validator.check_schema(schema)
-    assert all("description" in each or "enum" in each for each in schema["properties"].values())
+    for each in schema["properties"].values():
+        said = {**schema.get("$defs", {}).get(each.get("$ref", "").rpartition("/")[2], {}), **each}
+        assert "description" in said or "enum" in said
     assert all(Draft202012Validator(schema).is_valid(example) for example in schema["examples"])
+
+
+@pytest.mark.parametrize("transition", list(Transition))
+def test_there_is_a_golden_latest_state_of_every_transition_and_a_consumer_reads_it_back(
+    transition: Transition,
+) -> None:
+    state = example_latest(transition)
+
+    assert state.transition is transition
+    assert SmsLatestState.model_validate_json(latest_record(state).value) == state
+    assert SmsStatusEvent.model_validate_json(latest_record(state).value).event_id == state.event_id
+
+
+def test_the_golden_latest_states_have_a_long_history_a_conflict_and_an_erasure() -> None:
+    shown = {name: json.loads(DOCUMENTS[f"sms-latest/examples/{name}.json"]) for name in ("advance", "final_conflict")}
+    erased = json.loads(DOCUMENTS["sms-latest/examples/erased.json"])
+
+    assert [past["status"] for past in shown["advance"]["value"]["history"]] == ["pending", "sent", "delivered"]
+    assert [past["status"] for past in shown["final_conflict"]["value"]["history"]] == ["sent", "expired", "delivered"]
+    assert (erased["key"], erased["value"]) == ("zzzzz", None)
 
 
 @pytest.mark.parametrize("status", list(Status))

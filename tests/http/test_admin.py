@@ -11,6 +11,8 @@ from relay.http.admin import Version, admin_app
 from relay.observability.health import Health
 from relay.reasons import Reason
 
+ASYNCAPI = b'{"asyncapi": "3.0.0"}\n'
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -29,7 +31,7 @@ class Admin:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.health = Health(producer_alive=lambda: True, announce=lambda _change: None)
-        self._app = admin_app(self.registry, self.health, Version(relay="1.2.3", schema=1))
+        self._app = admin_app(self.registry, self.health, Version(relay="1.2.3", schema=1), ASYNCAPI)
 
     async def ask(self, path: str, *, method: str = "GET", accept: str = "*/*") -> Answer:
         sent: list[Message] = []
@@ -106,6 +108,13 @@ async def test_version_names_relay_schema_and_python(admin: Admin) -> None:
     assert answer.json() == {"version": "1.2.3", "schema_version": 1, "python": platform.python_version()}
 
 
+async def test_asyncapi_json_is_the_document_to_the_byte(admin: Admin) -> None:
+    answer = await admin.ask("/asyncapi.json")
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.body == ASYNCAPI
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type", "end"),
     [
@@ -126,7 +135,7 @@ async def test_metrics_come_in_the_format_that_the_scraper_asks_for(
     assert end in answer.body
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/startupz", "/version"])
+@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/startupz", "/version", "/asyncapi.json"])
 async def test_head_answers_as_get_does(admin: Admin, path: str) -> None:
     get, head = await admin.ask(path), await admin.ask(path, method="HEAD")
 

@@ -1,0 +1,75 @@
+"""Writing a few records for a command: a producer of its own, each record's outcome awaited."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from relay.events.record import Destination, Record
+from relay.publishing.admission import Admission
+from relay.publishing.connection import KafkaConnection
+from relay.publishing.kafka import KafkaPublisher
+from relay.publishing.port import NotPublishedError, Publisher
+from relay.publishing.producer import RunningProducer
+from relay.reasons import Reason
+
+AT_ONCE: Final = 500
+"""The most records that are to be written at once."""
+_WITHIN_S: Final = 15.0
+"""How long acknowledgements are waited for: a leader's election fits in."""
+_STOP_LIMIT_S: Final = 3.0
+
+
+class _NobodyCounts:
+    """The observer of a publisher whose caller looks at every outcome itself."""
+
+    def published(self, destination: Destination, seconds: float) -> None:
+        """See `PublishObserver`."""
+
+    def publish_failed(self, destination: Destination, reason: Reason) -> None:
+        """See `PublishObserver`."""
+
+
+@asynccontextmanager
+async def writing(connection: KafkaConnection, topics: Mapping[Destination, str]) -> AsyncIterator[Publisher]:
+    """Be able to write to `topics`, of which only those that a full listing shows are ever written to.
+
+    Raises:
+        ClusterUnreachableError: no broker answers.
+        UnusableConnectionError: no client can be made from `connection`.
+    """
+    producer = await RunningProducer.start(connection)
+    publisher = KafkaPublisher(topics=topics, admission=Admission(max_records=AT_ONCE), observer=_NobodyCounts())
+    publisher.use(producer)
+    try:
+        yield publisher
+    finally:
+        publisher.lose(Reason.DRAINING)
+        await producer.stop(_STOP_LIMIT_S)
+
+
+async def outcomes(publisher: Publisher, records: Sequence[Record]) -> list[Reason | None]:
+    """Write `records`, at most `AT_ONCE`; give for each None once it is acknowledged, or why it is not.
+
+    One that is not acknowledged in time may still become a record.
+    """
+    deadline = asyncio.get_running_loop().time() + _WITHIN_S
+    handed_over: list[asyncio.Future[None]] = []
+    refusal = Reason.ACKNOWLEDGEMENT_TIMEOUT
+    try:
+        for record in records:
+            handed_over.append(await publisher.publish(record, deadline=deadline))  # noqa: PERF401 - what was handed over before a refusal counts
+    except NotPublishedError as error:
+        refusal = error.reason
+    if handed_over:
+        await asyncio.wait(handed_over, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+    return [_outcome(each) for each in handed_over] + [refusal] * (len(records) - len(handed_over))
+
+
+def _outcome(acknowledgement: asyncio.Future[None]) -> Reason | None:
+    if not acknowledgement.done():
+        return Reason.ACKNOWLEDGEMENT_TIMEOUT
+    error = acknowledgement.exception()
+    if error is None:
+        return None
+    return error.reason if isinstance(error, NotPublishedError) else Reason.PRODUCER_FAILED
