@@ -212,6 +212,15 @@ def test_unknown_fields_are_kept_verbatim_those_of_the_envelope_under_its_name()
     assert event["source"]["delivery_id"] is None
 
 
+@pytest.mark.parametrize("word", ["rejected", "failed", "undelivered", "expired"])
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_status_of_v2_is_mapped_and_says_whether_it_was_a_fallback(word: str, fallback: bool) -> None:
+    (event,) = events(body(item(status=word, statusReason=..., isSmsFallback=fallback)))
+
+    assert (event["status"], event["is_final"], event["reason"]) == (word, True, None)
+    assert event["source"]["extra"] == {"isSmsFallback": fallback}
+
+
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400"])
 @pytest.mark.parametrize("place", [b'"price": 0.08', b'"price": 0.08, "odd": {"deep": [0.5]}'])
 def test_nothing_that_is_not_finite_reaches_the_output(number: bytes, place: bytes) -> None:
