@@ -52,6 +52,11 @@ AGREED = {
     "SofyRelayUnreadableFields": TICKET,
     "SofyRelayVersionSkew": TICKET,
 }
+BURNING = {
+    "page": [("14.4 * ", "5m", "1h"), ("6 * ", "30m", "6h")],
+    "ticket": [("3 * ", "2h", "1d"), ("", "6h", "3d")],
+}
+"""How many times too fast, in which two windows."""
 each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda rule: f"{rule['alert']} {rule['labels']['severity']}")
 each_record = pytest.mark.parametrize("rule", RECORDS, ids=lambda rule: rule["record"])
 each_rule = pytest.mark.parametrize(
@@ -134,6 +139,27 @@ def test_the_windows_of_a_recorded_series_differ_in_nothing_else() -> None:
         shapes[name].add(" ".join(rule["expr"].replace(f"[{window}]", "[…]").split()))
 
     assert {name: len(shape) for name, shape in shapes.items()} == dict.fromkeys(shapes, 1)
+
+
+@pytest.mark.parametrize("severity", ["page", "ticket"])
+@pytest.mark.parametrize(
+    ("alert", "metric", "budget"),
+    [
+        ("SofyRelayAvailabilityBudgetBurn", "sofy_relay_webhooks_deferred", "0.001"),
+        ("SofyRelayLatencyBudgetBurn", "sofy_relay_webhooks_slow", "0.01"),
+    ],
+)
+def test_a_budget_burns_by_the_agreed_windows_and_factors(alert: str, metric: str, budget: str, severity: str) -> None:
+    (found,) = (rule for rule in ALERTS if (rule["alert"], rule["labels"]["severity"]) == (alert, severity))
+    name = f"namespace_job:{metric}"
+
+    halves = [
+        f"( {name}:ratio_rate{short} > {factor}{budget} and {name}:ratio_rate{long} > {factor}{budget}"
+        f" and {name}:increase{long} >= 10 )"
+        for factor, short, long in BURNING[severity]
+    ]
+
+    assert " ".join(found["expr"].split()) == " or ".join(halves)
 
 
 def test_each_recorded_series_is_used() -> None:
