@@ -140,7 +140,7 @@ class Catalogue:
         "account result",
         "items",
         "Items by what became of them; each received item has exactly one result.",
-        "deferred rises while Kafka does not acknowledge; for dead_lettered see `relay tail dead-letter`.",
+        "deferred rises while Kafka does not acknowledge; for dead_lettered see `relay dead-letters list`.",
     )
     DUPLICATES = _counter(
         "sofy_relay_duplicates_total",
@@ -154,7 +154,7 @@ class Catalogue:
         "reason",
         "records",
         "Dead letters that are durable, by reason.",
-        "Read them with `relay tail dead-letter --from-beginning`; the reason says what could not be read.",
+        "Read them with `relay dead-letters list`; the reason says what could not be read.",
     )
     SMS_STATUS = _counter(
         "sofy_relay_sms_status_total",

@@ -43,7 +43,7 @@ def _count() -> stat.Panel:
     return tile(
         "Dead letters in the time shown",
         "All that became durable in the time that the dashboard shows. "
-        "Read them with `relay tail dead-letter --from-beginning`.",
+        "Read them with `relay dead-letters list` and `show`.",
         Ask(total(increase(chosen(Catalogue.DEAD_LETTERS), "$__range")), "dead letters"),
         unit=units.Short,
         steps={0.5: WARN},
