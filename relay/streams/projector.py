@@ -21,20 +21,18 @@ from relay.events.record import Record
 from relay.events.records import latest_record, tombstone_record
 from relay.events.times import milliseconds
 from relay.publishing.connection import KafkaConnection
-from relay.publishing.port import NotPublishedError, Publisher
+from relay.publishing.port import Publisher
 from relay.streams.mirror import Mirror
 from relay.streams.projection import Projection, StatusRecord
 from relay.streams.states import States
+from relay.streams.writing import AT_ONCE, outcomes
 
-AT_ONCE: Final = 500
-"""How many records are taken in together: their states are made durable together, and their offsets committed."""
 _POLL_MS: Final = 200
 _PUBLISH_WITHIN_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _SWEEP_S: Final = 2.0
 _OVERWRITTEN_S: Final = 5.0
 """How long a state may differ on the topic before it is written again; our own record comes back within moments."""
-_TOMBSTONES_AT_ONCE: Final = 500
 REVOKED_WITHIN_S: Final = 5.0
 STOP_LIMIT_S: Final = 5.0
 
@@ -165,6 +163,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
+                # Taken in together: their states are made durable together, and their offsets committed.
                 fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=AT_ONCE)
                 if fetched:
                     await self._take(consumer, fetched)
@@ -201,18 +200,10 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def _durable(self, records: Sequence[Record]) -> bool:
         """Publish them; say whether all are acknowledged. What is not may still come to stand there, harmlessly."""
-        deadline = asyncio.get_running_loop().time() + _PUBLISH_WITHIN_S
-        acknowledgements: list[asyncio.Future[None]] = []
-        try:
-            for record in records:
-                acknowledgements.append(await self._publisher.publish(record, deadline=deadline))  # noqa: PERF401 - what was handed over before a refusal counts
-        except NotPublishedError as error:
-            _log.warning("states cannot be written; it is tried again: %s", error.reason)
-            return False
-        if not acknowledgements:
-            return True
-        done, late = await asyncio.wait(acknowledgements, timeout=_PUBLISH_WITHIN_S)
-        return not late and not any(acknowledgement.exception() for acknowledgement in done)
+        failed = [it for it in await outcomes(self._publisher, records, within_s=_PUBLISH_WITHIN_S) if it is not None]
+        if failed:
+            _log.warning("states cannot be written; it is tried again: %s", failed[0])
+        return not failed
 
     async def _sweep(self, consumer: AIOKafkaConsumer) -> None:
         while True:
@@ -233,7 +224,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             self._observer.rewritten(len(changes))
 
     async def _erase_old(self) -> None:
-        old = self._states.untouched_since(_ago_ms(self._settings.retention), _TOMBSTONES_AT_ONCE)
+        old = self._states.untouched_since(_ago_ms(self._settings.retention), AT_ONCE)
         now = datetime.now(UTC)
         if old and await self._durable([tombstone_record(sms_id, now) for _, sms_id in old]):
             for partition, sms_id in old:

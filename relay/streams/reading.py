@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
@@ -15,7 +15,7 @@ from relay.publishing.connection import KafkaConnection
 from relay.publishing.failures import reason_of
 from relay.publishing.topics import FoundTopic, Listing
 from relay.reasons import Reason
-from relay.streams.tail import TailedRecord, TopicMissingError
+from relay.streams.tail import TailedRecord, TopicMissingError, may_not_read
 
 _ANSWER_MS: Final = 10_000
 """Patience of an operator's command with one question; the relay's own is an answer's time."""
@@ -61,11 +61,7 @@ class TopicReader:
         """
         found = self._listing.topics.get(name)
         if found is None:
-            message = (
-                f"Topic {name} is missing, or our user may not see it: look at its name, or create the relay's topics "
-                "with `relay topics apply`."
-            )
-            raise TopicMissingError(message)
+            raise TopicMissingError(name)
         return found
 
     async def stretches(
@@ -125,7 +121,9 @@ class TopicReader:
         async with asyncio.timeout(_STALLED_S):
             while True:
                 fetched = await self._consumer.getmany(*ends, timeout_ms=_POLL_MS, max_records=_AT_ONCE)
-                found = [_told(it) for place, batch in fetched.items() for it in batch if it.offset < ends[place]]
+                found = [
+                    TailedRecord.of(it) for place, batch in fetched.items() for it in batch if it.offset < ends[place]
+                ]
                 # The position, not the last record's offset: what was compacted or deleted leaves gaps.
                 read = [place for place, end in ends.items() if await self._consumer.position(place) >= end]
                 for place in read:
@@ -139,8 +137,7 @@ class TopicReader:
         try:
             yield
         except TopicAuthorizationFailedError as error:
-            message = f"{topic} cannot be read at {self._connection.servers}: our user needs the right Read on it."
-            raise ClusterUnreachableError(message, Reason.NOT_AUTHORIZED) from error
+            raise may_not_read(topic, self._connection) from error
         except TimeoutError as error:
             message = f"{topic} cannot be read on at {self._connection.servers}: the brokers do not answer any more."
             raise ClusterUnreachableError(message, Reason.KAFKA_UNREACHABLE) from error
@@ -184,17 +181,6 @@ def partition_of(key: bytes, partitions: int) -> int:
     """Give the partition of a key among so many: Java's murmur2, as our producer and every client of Kafka's own."""
     number: int = murmur2(key) & _POSITIVE
     return number % partitions
-
-
-def _told(record: Any) -> TailedRecord:  # noqa: ANN401 - aiokafka has no types
-    return TailedRecord(
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers={name: value.decode(errors="replace") for name, value in record.headers if value is not None},
-    )
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
@@ -22,6 +22,12 @@ _STOP_LIMIT_S: Final = 3.0
 class TopicMissingError(Exception):
     """The topic does not exist, or our user may not see it; the text says what to do."""
 
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"Topic {topic} is missing, or our user may not see it: look at its name, or create the relay's topics "
+            "with `relay topics apply`."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TailedRecord:
@@ -34,6 +40,24 @@ class TailedRecord:
     value: bytes | None
     """None: a tombstone."""
     headers: dict[str, str]
+
+    @classmethod
+    def of(cls, record: ConsumerRecord) -> Self:
+        """Give a record of aiokafka's as it is told here."""
+        return cls(
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp,
+            key=record.key,
+            value=record.value,
+            headers={name: value.decode(errors="replace") for name, value in record.headers if value is not None},
+        )
+
+
+def may_not_read(topic: str, connection: KafkaConnection) -> ClusterUnreachableError:
+    """Give the error to raise where our user may see a topic and not read it."""
+    message = f"{topic} cannot be read at {connection.servers}: our user needs the right Read on it."
+    return ClusterUnreachableError(message, Reason.NOT_AUTHORIZED)
 
 
 @asynccontextmanager
@@ -53,11 +77,7 @@ async def following(
     listing = await read_cluster(connection)
     found = listing.topics.get(topic)
     if found is None:
-        message = (
-            f"Topic {topic} is missing, or our user may not see it: look at its name, or create the relay's topics "
-            "with `relay topics apply`."
-        )
-        raise TopicMissingError(message)
+        raise TopicMissingError(topic)
     broker = KafkaBroker(
         list(connection.bootstrap_servers),
         security=connection.security(),
@@ -85,23 +105,14 @@ async def following(
     try:
         yield _records(subscriber)
     except TopicAuthorizationFailedError as error:
-        message = f"{topic} cannot be read at {connection.servers}: our user needs the right Read on it."
-        raise ClusterUnreachableError(message, Reason.NOT_AUTHORIZED) from error
+        raise may_not_read(topic, connection) from error
     finally:
         await _stop(broker)
 
 
 async def _records(subscriber: Any) -> AsyncIterator[TailedRecord]:  # noqa: ANN401 - FastStream's overloads hide its class
     async for message in subscriber:
-        record: ConsumerRecord = message.raw_message
-        yield TailedRecord(
-            partition=record.partition,
-            offset=record.offset,
-            timestamp_ms=record.timestamp,
-            key=record.key,
-            value=record.value,
-            headers={name: value.decode(errors="replace") for name, value in record.headers if value is not None},
-        )
+        yield TailedRecord.of(message.raw_message)
 
 
 async def _stop(broker: KafkaBroker) -> None:

@@ -1,4 +1,4 @@
-"""Writing a few records for a command: a producer of its own, each record's outcome awaited."""
+"""Writing some records and awaiting each one's outcome; for a command, with a producer of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -48,12 +48,14 @@ async def writing(connection: KafkaConnection, topics: Mapping[Destination, str]
         await producer.stop(_STOP_LIMIT_S)
 
 
-async def outcomes(publisher: Publisher, records: Sequence[Record]) -> list[Reason | None]:
-    """Write `records`, at most `AT_ONCE`; give for each None once it is acknowledged, or why it is not.
+async def outcomes(
+    publisher: Publisher, records: Sequence[Record], *, within_s: float = _WITHIN_S
+) -> list[Reason | None]:
+    """Write `records`, at most `AT_ONCE`; give for each None if it is acknowledged within that time, else why not.
 
     One that is not acknowledged in time may still become a record.
     """
-    deadline = asyncio.get_running_loop().time() + _WITHIN_S
+    deadline = asyncio.get_running_loop().time() + within_s
     handed_over: list[asyncio.Future[None]] = []
     refusal = Reason.ACKNOWLEDGEMENT_TIMEOUT
     try:
