@@ -24,6 +24,8 @@ _START_WITHIN_S = 30.0
 class RelayProcess:
     """One process, from `async with` to its end. Its ports are free ones, its log goes to a file."""
 
+    subcommand = "serve"
+
     def __init__(self, bootstrap_servers: str, topics: Mapping[str, str], **settings: str) -> None:
         """Take where Kafka is, the three topics' names by setting (`STATUS`, ...), and further settings."""
         self.webhook_port, self.admin_port = free_ports(2)
@@ -54,8 +56,8 @@ class RelayProcess:
         """Start it and wait for nothing."""
         # Nothing of the outer environment's own settings, so that a developer's do not steer the test.
         outer = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "relay", "serve"],
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "relay", self.subcommand],
             env={**outer, **self.environment},
             stdout=self._log,
             stderr=self._log,

@@ -1,24 +1,12 @@
 """`relay project` as a process of its own, steered as an operator would."""
 
-import os
-import subprocess
-import sys
-
 from tests.end_to_end.relay_process import RelayProcess
 
 
 class ProjectProcess(RelayProcess):
     """One member of the group, from `async with` to its end; see `RelayProcess`."""
 
-    def spawn(self) -> None:
-        """Start it and wait for nothing."""
-        outer = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "relay", "project"],
-            env={**outer, **self.environment},
-            stdout=self._log,
-            stderr=self._log,
-        )
+    subcommand = "project"
 
     async def taken_in(self) -> float:
         """How many records it has taken in since its start, duplicates too."""
