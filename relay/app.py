@@ -6,11 +6,8 @@ Nothing else builds the parts; nothing here judges, parses or counts.
 import asyncio
 import contextlib
 import gc
-import logging
 import random
 import secrets
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,11 +15,10 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from relay import __version__
+from relay import __version__, process
 from relay.asyncapi import asyncapi_json
 from relay.asyncapi_settings import stream_of
 from relay.duplicates.ids import scope_of
@@ -38,7 +34,6 @@ from relay.http.webhook import Sources, Webhook, WebhookBounds
 from relay.kafka_settings import connection, destinations, topic_specs
 from relay.observability.health import Health
 from relay.observability.instruments import Instruments, Vocabulary
-from relay.observability.logs import configure
 from relay.observability.loop_lag import watch_loop_lag
 from relay.observability.observer import Observer
 from relay.pipeline import Pipeline
@@ -281,27 +276,7 @@ def run(loaded: Loaded, environ: Mapping[str, str]) -> int:
     Raises:
         ListenError: a port is in use; nothing was started.
     """
-    settings = loaded.settings
-    log_format = settings.log.format or ("console" if sys.stderr.isatty() else "json")
-    configure(settings.log.level, log_format, sys.stderr)
-    for warning in loaded.warnings:
-        _log.warning("setting ignored", detail=warning)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, FollowedFiles(environ, loaded)))
-    logging.shutdown()
-    return 0
-
-
-async def _serve(settings: Settings, followed: FollowedFiles) -> None:
-    relay = Relay(settings, followed)
-    stopping = asyncio.Event()
-    # The signals are ours: uvicorn would raise them again after its shutdown, and the process would die by them.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await relay.start()
-    await stopping.wait()
-    _log.info("stopping")
-    await relay.stop()
+    return process.run(loaded, environ, Relay, _log)
 
 
 async def _step(name: str, work: Awaitable[None]) -> None:

@@ -1,22 +1,18 @@
 """The composition root of `relay project`: settings in, a running projector out. Read from top to bottom."""
 
 import asyncio
-import logging
 import random
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
-import uvloop
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from relay import __version__
+from relay import __version__, process
 from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S
 from relay.asyncapi import asyncapi_json
 from relay.asyncapi_settings import stream_of
@@ -29,7 +25,6 @@ from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 from relay.kafka_settings import connection, topic_specs
 from relay.observability.health import Health
-from relay.observability.logs import configure
 from relay.observability.loop_lag import watch_loop_lag
 from relay.observability.projector import ProjectorInstruments, ProjectorVocabulary
 from relay.publishing.admission import Admission
@@ -46,8 +41,9 @@ from relay.settings import Settings
 from relay.settings.environment import Loaded
 from relay.settings.following import FollowedFiles
 from relay.streams.projection import Projection
-from relay.streams.projector import AT_ONCE, Projector, ProjectorSettings
+from relay.streams.projector import Projector, ProjectorSettings
 from relay.streams.states import States
+from relay.streams.writing import AT_ONCE
 
 _LOOK_AGAIN_S: Final = 2.0
 """How long to wait before Kafka is asked again, where a topic or a broker is missing."""
@@ -236,25 +232,7 @@ def run(loaded: Loaded, environ: Mapping[str, str]) -> int:
     Raises:
         ListenError: the admin port is in use; nothing was started.
     """
-    settings = loaded.settings
-    configure(settings.log.level, settings.log.format or ("console" if sys.stderr.isatty() else "json"), sys.stderr)
-    for warning in loaded.warnings:
-        _log.warning("setting ignored", detail=warning)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_project(settings, FollowedFiles(environ, loaded)))
-    logging.shutdown()
-    return 0
-
-
-async def _project(settings: Settings, followed: FollowedFiles) -> None:
-    relay = ProjectorRelay(settings, followed)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await relay.start()
-    await stopping.wait()
-    _log.info("stopping")
-    await relay.stop()
+    return process.run(loaded, environ, ProjectorRelay, _log)
 
 
 def _vocabulary(settings: Settings) -> ProjectorVocabulary:
