@@ -91,8 +91,10 @@ class Projection:
             self._states.forget(partition, sms_id)
             self._differing.pop(place, None)
             return
-        other = _latest(value)
-        remembered = self._states.get(partition, sms_id) if other is None else self._remember(partition, other)
+        remembered = self._states.get(partition, sms_id)
+        # Mostly it is our own record that comes back, and says what is remembered.
+        if remembered != value and (other := _latest(value)) is not None:
+            remembered = self._remember(partition, other)
         if remembered == value or remembered is None:
             self._differing.pop(place, None)
         else:
