@@ -50,6 +50,8 @@ class FollowedFiles:
         others = {name: text for name, text in loaded.texts.items() if name + FILE_SUFFIX not in files}
         self._environ = others | {name: environ[name] for name in files}
         self._named = [environ[name] for name in files]
+        self.webhooks = any(name + FILE_SUFFIX in files for name in WEBHOOK_CREDENTIALS)
+        """Whether what webhooks prove themselves with is among what is followed."""
         self._settings = loaded.settings
         self._loaded = loaded
         self._held = self._seen = self._read()

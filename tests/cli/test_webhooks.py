@@ -49,7 +49,7 @@ def listed(run: Run, env: dict[str, str]) -> list[dict[str, object]]:
 # What is needed
 
 
-@pytest.mark.parametrize("command", [("list",), ("register", BARE), ("delete", "1")])
+@pytest.mark.parametrize("command", [("list",), ("register", BARE), ("rotate", BARE), ("delete", "1")])
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [
@@ -314,7 +314,7 @@ def asked(run: Run, script: Script, *arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("command", [("list",), ("register", BARE), ("delete", "1")])
+@pytest.mark.parametrize("command", [("list",), ("register", BARE), ("rotate", BARE), ("delete", "1")])
 @pytest.mark.parametrize(
     ("script", "words"),
     [

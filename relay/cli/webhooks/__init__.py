@@ -1,4 +1,4 @@
-"""`relay webhooks list`, `register` and `delete`: Sofy's registrations. A rotation's place is beside them."""
+"""`relay webhooks list`, `register`, `rotate` and `delete`: Sofy's registrations."""
 # ruff: noqa: PLC0415 - what takes long to import is imported when it is used: see relay.cli
 
 import asyncio
@@ -22,6 +22,7 @@ from relay.cli.webhooks.registering import (
     make,
     url_or_exit,
 )
+from relay.cli.webhooks.rotation_order import Given, carry_out, check_use, opened_ways, plan_or_exit
 from relay.sofy.api.keys import ApiKey, ApiVersion
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: relay webhooks list --url https://relay.example.com/webhooks/sofy"
 
-app = typer.Typer(help="List, make and delete the registrations of webhooks at Sofy.", no_args_is_help=True)
+app = typer.Typer(help="List, make, rotate and delete the registrations of webhooks at Sofy.", no_args_is_help=True)
 
 _GROUPS: Final = ("sofy", "http")
 
 Api = Annotated[ApiVersion | None, typer.Option("--api", help="Sofy's API to use; needed where keys of both are set.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 
 
@@ -125,6 +127,85 @@ def register(  # noqa: PLR0913 - one parameter an option
         fail(str(error), WRONG_SETTINGS)
 
 
+@app.command(
+    epilog="Example: relay webhooks rotate https://relay.example.com/webhooks/sofy --add-to /run/secrets/sofy-secrets"
+)
+def rotate(  # noqa: PLR0913 - one parameter an option
+    url: Annotated[str, typer.Argument(metavar="URL", help="The registered one; v1: without its token.")],
+    *,
+    api: Api = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="v1: read the new token from it; as for `register`.")
+    ] = None,
+    add_to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add the new token (v1) or secret (v2) to this file, which the relay follows: the one that "
+            "RELAY_SOFY__TOKENS_FILE, __SECRETS_FILE or __ACCOUNTS_FILE names.",
+        ),
+    ] = None,
+    add_id_to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Add the new id to this file, which RELAY_SOFY__WEBHOOK_IDS_FILE names."),
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="v2, without --add-to: write the secret to it, instead of to stdout."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what --secret-file holds already.")] = False,
+    finish: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="v2: go on with this new registration, whose secret is in --secret-file."),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long the relay may take to know what is new.")
+    ] = 120,
+    in_a_row: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Answers in a row, a connection each, that prove it.")
+    ] = 5,
+    overlap: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long both registrations stand after the proof.")
+    ] = 30,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Replace a registration and its token or secret without a gap: the new one is proven before the old one goes.
+
+    Exit 0 when it is done, 1 when not (nothing is lost then, and what to do is said), 2 for wrong use or unusable
+    settings.
+    """
+    settings, keys = _settings_and_keys()
+    key = _chosen(keys, api)
+    given = Given(
+        token_file=token_file,
+        add_to=add_to,
+        add_id_to=add_id_to,
+        secret_file=secret_file,
+        force=force,
+        finish=finish,
+        wait_s=wait,
+        in_a_row=in_a_row,
+        overlap_s=overlap,
+    )
+    check_use(key.version, given)
+    order = Order(key, url_or_exit(url, token_file), (), dry_run=dry_run)
+    registrations, errors = asyncio.run(_registered(settings, (key,)))
+    for sentence in errors:
+        fail(sentence)
+    from relay.http.paths import WebhookPaths
+
+    plan = plan_or_exit(order, registrations, WebhookPaths(settings.http.base_path), finish)
+    for line in plan.lines():
+        say(line)
+    with opened_ways(plan, given) as ways:
+        if dry_run:
+            return
+        if not yes and sys.stdin.isatty() and not typer.confirm("Do that?", err=True):
+            fail("Nothing was changed.")
+        carry_out(settings, plan, ways, given)
+
+
 @app.command(epilog="Example: relay webhooks delete 8_zyfMv7Q_o7ovXviPUu3")
 def delete(
     webhook_id: Annotated[
@@ -132,7 +213,7 @@ def delete(
     ],
     *,
     api: Api = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete a registration at Sofy: nothing is posted to its URL any more. Asks first on a terminal.

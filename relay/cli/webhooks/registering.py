@@ -51,23 +51,26 @@ def url_or_exit(url: str, token_file: Path | None) -> str:
         if token_file is None:
             checked(url)
             return url
-        return with_token(url, _token(token_file))
+        return with_token(url, line_or_exit(token_file, "--token-file"))
     except UrlError as error:
         fail(str(error), WRONG_SETTINGS)
 
 
-def _token(path: Path) -> str:
-    """Read one token: the file's text less one final line break, as the settings read theirs."""
+def line_or_exit(path: Path, option: str) -> str:
+    """Read one token or secret: the file's text less one final line break, as the settings read theirs.
+
+    Ends the command if the file, which `option` named, holds anything else.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        fail(f"{path} is no text file that this user may read; give --token-file another.", WRONG_SETTINGS)
-    token = text.removesuffix("\n").removesuffix("\r")
-    if not token.strip() or any(not letter.isprintable() for letter in token):
-        fail(f"{path} does not hold one line of text; write the token alone to it.", WRONG_SETTINGS)
-    if token.lstrip().startswith("["):
-        fail(f"{path} holds a list; write the one token that the URL is to hold to a file.", WRONG_SETTINGS)
-    return token
+        fail(f"{path} is no text file that this user may read; give {option} another.", WRONG_SETTINGS)
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line.strip() or any(not letter.isprintable() for letter in line):
+        fail(f"{path} does not hold one line of text; write it alone to {option}'s file.", WRONG_SETTINGS)
+    if line.lstrip().startswith("["):
+        fail(f"{path} holds a list; {option} takes a file with one text alone.", WRONG_SETTINGS)
+    return line
 
 
 def check_receiver(order: Order, expected: "Expected", *, allow_unauthenticated: bool) -> None:

@@ -78,7 +78,7 @@ class Calls:
             raise ApiError(Trouble.TIMED_OUT, asked) from None
         except (aiohttp.ClientError, OSError) as error:
             # Its text may repeat a URL.
-            raise ApiError(_trouble_with_the_way(error), asked) from None
+            raise ApiError(trouble_with_the_way(error), asked) from None
 
     async def repeatedly(self, ask: Callable[[], Awaitable[_Given]]) -> _Given:
         """Await `ask` until it succeeds, or patience ends; only what it may repeat safely belongs in it.
@@ -161,7 +161,8 @@ async def opened(address: str, key: ApiKey, *, patience: Patience, notice: Notic
         yield Calls(session, address, key, patience=patience, notice=notice)
 
 
-def _trouble_with_the_way(error: aiohttp.ClientError | OSError) -> Trouble:
+def trouble_with_the_way(error: aiohttp.ClientError | OSError) -> Trouble:
+    """Say what went wrong with a request that got no answer."""
     match error:
         case aiohttp.ClientSSLError():
             return Trouble.CERTIFICATE

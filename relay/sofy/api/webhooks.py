@@ -3,6 +3,7 @@
 A rotation is made of the same three.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -76,8 +77,8 @@ class Webhooks:
         """Give all registrations of the key, in Sofy's order."""
         return await self._calls.repeatedly(self._list)
 
-    async def register(self, url: str, events: tuple[str, ...]) -> Made:
-        """Register a URL that is not in the list yet; never leaves it registered twice unsaid.
+    async def register(self, url: str, events: tuple[str, ...], *, beside: Collection[str] = ()) -> Made:
+        """Register a URL that is not in the list yet, but under the ids `beside`; never leaves a copy unsaid.
 
         An attempt that may have succeeded without an answer is looked for in the list before there is another.
 
@@ -88,21 +89,21 @@ class Webhooks:
 
         async def attempt() -> Made:
             nonlocal uncertain
-            if uncertain and (there := _of(url, await self._list())):
+            if uncertain and (there := _of(url, await self._list(), beside)):
                 return Made(there[0], None, answer_lost=True, copies=tuple(it.id for it in there[1:]))
             try:
                 made = await self._create(url, events)
             except ApiError as error:
                 uncertain = uncertain or error.may_have_been_done
                 raise
-            return await self._with_copies(made) if uncertain else made
+            return await self._with_copies(made, beside) if uncertain else made
 
         try:
             return await self._calls.repeatedly(attempt)
         except ApiError as error:
             if not uncertain:
                 raise
-            there = await self._found_after(error, url)
+            there = await self._found_after(error, url, beside)
             if not there:
                 raise
             return Made(there[0], None, answer_lost=True, copies=tuple(it.id for it in there[1:]))
@@ -155,18 +156,18 @@ class Webhooks:
             raise self._calls.unexpected(call) from None
         return Made(Registration(self.version, entry.id, url, events, None), entry.secret or None)
 
-    async def _with_copies(self, made: Made) -> Made:
+    async def _with_copies(self, made: Made, beside: Collection[str]) -> Made:
         """Say which earlier attempt succeeded after all; of no use to ask twice: the list command shows it too."""
         try:
-            there = _of(made.registration.url, await self._list())
+            there = _of(made.registration.url, await self._list(), beside)
         except ApiError:
             return made
         copies = tuple(it.id for it in there if it.id != made.registration.id)
         return Made(made.registration, made.secret, copies=copies)
 
-    async def _found_after(self, error: ApiError, url: str) -> list[Registration]:
+    async def _found_after(self, error: ApiError, url: str, beside: Collection[str]) -> list[Registration]:
         try:
-            return _of(url, await self._calls.repeatedly(self._list))
+            return _of(url, await self._calls.repeatedly(self._list), beside)
         except ApiError:
             message = (
                 f"{error.why}, and whether the webhook was registered all the same cannot be found out now; "
@@ -182,6 +183,6 @@ class Webhooks:
         return Call(doing.format(self.version), method, path, body)
 
 
-def _of(url: str, registrations: list[Registration]) -> list[Registration]:
+def _of(url: str, registrations: list[Registration], beside: Collection[str]) -> list[Registration]:
     wanted = canonical(url)
-    return [each for each in registrations if canonical(each.url) == wanted]
+    return [each for each in registrations if canonical(each.url) == wanted and each.id not in beside]
