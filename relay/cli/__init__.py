@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from relay import __version__
-from relay.cli import check, dead_letters, demo, erase, project, schemas, serve, simulate, tail, topics, webhooks
+from relay.cli import (
+    check,
+    dead_letters,
+    demo,
+    erase,
+    project,
+    reconcile,
+    schemas,
+    serve,
+    simulate,
+    tail,
+    topics,
+    webhooks,
+)
 
 app = typer.Typer(
     name="relay",
@@ -45,6 +58,7 @@ app.command("simulate", epilog=simulate.EXAMPLE)(simulate.simulate)
 app.command("tail", epilog=tail.EXAMPLE)(tail.tail)
 app.command("project", epilog=project.EXAMPLE)(project.project)
 app.command("erase", epilog=erase.EXAMPLE)(erase.erase)
+app.command("reconcile", epilog=reconcile.EXAMPLE)(reconcile.reconcile)
 app.add_typer(dead_letters.app, name="dead-letters", epilog=dead_letters.EXAMPLE)
 app.add_typer(topics.app, name="topics", epilog=topics.EXAMPLE)
 app.add_typer(webhooks.app, name="webhooks", epilog=webhooks.EXAMPLE)

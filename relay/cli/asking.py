@@ -3,6 +3,7 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -42,7 +43,9 @@ def _progress_bar() -> Iterator["Progress"]:
     from rich.progress import Progress as Bar
 
     screen = Console(stderr=True)
-    with Bar(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    # What is printed meanwhile stands above the bar; where stdout is no terminal it must not go to this one.
+    to_terminal = sys.stdout.isatty()
+    with Bar(console=screen, transient=True, disable=not screen.is_terminal, redirect_stdout=to_terminal) as bar:
         task = bar.add_task("", total=None)
         shown_at = 0.0
 

@@ -53,7 +53,8 @@ class Credentials:
 class AuthenticDelivery:
     """A webhook body whose sender proved who it is. Only `Authenticator.authenticate` makes one.
 
-    And the replay of a dead letter makes it again: nothing else ever becomes a dead letter.
+    And the replay of a dead letter makes it again: nothing else ever becomes a dead letter. And reconciliation, around
+    an answer of Sofy's own API.
     """
 
     account: str

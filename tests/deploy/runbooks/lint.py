@@ -147,8 +147,8 @@ def dashboard(page: Page) -> Iterator[str]:
 
 def available(page: Page) -> Iterator[str]:
     """It sends nobody to a command that this version does not have."""
-    for name in ("relay dead-letters", "relay reconcile", "relay webhooks rotate", "relay project", "relay erase"):
-        if name in page.text and name not in commands():
+    for name in re.findall(r"`(relay [a-z-]+(?: [a-z-]+)?)", page.text):
+        if not {name, name.rpartition(" ")[0]} & (commands().keys() - {"relay"}):
             yield f"{name} does not exist"
 
 

@@ -99,7 +99,7 @@ MISTAKES: list[tuple[lint.Lint, Page, str]] = [
     (lint.alerts_linked, prose("Then SofyRelayBroken fires."), "has no runbook"),
     (lint.alerts_linked, prose("Then SofyRelayDiscardRisk fires."), "without a link"),
     (lint.dashboard, prose("On the dashboard: *Nowhere*."), "the dashboard has no"),
-    (lint.available, prose("Run `relay reconcile`."), "does not exist"),
+    (lint.available, prose("Run `relay repair`."), "does not exist"),
 ]
 
 
