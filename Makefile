@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OPS_STAMP := $(VENV)/.installed-ops
+PAGE_STAMP := $(VENV)/.installed-page
 PORT ?= 9092
 MINUTES ?= 10
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults chaos consumers ops manifests lint format kafka lock audit clean
+.PHONY: help setup demo test faults chaos consumers ops page manifests lint format kafka lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,14 @@ $(OPS_STAMP): $(STAMP) tests/deploy/requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/deploy/requirements.lock
 	@touch $@
 
+page: $(PAGE_STAMP) ## look at the console page in a real browser; leaves screenshots in build/page; wants Chromium and Node
+	@$(BIN)/python -m pytest -m page $(ARGS)
+
+$(PAGE_STAMP): $(STAMP) tests/page/requirements.lock
+	@echo "Installing what drives the browser into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/page/requirements.lock
+	@touch $@
+
 manifests: $(STAMP) ## write what is generated in deploy/: the PrometheusRule and the dashboard
 	@$(BIN)/python -m deploy.prometheus.generate
 	@$(BIN)/python -m deploy.grafana
@@ -74,7 +83,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: $(STAMP) ## renew the lock files, hashed and naming no registry
 	@$(BIN)/$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements.lock
 	@$(BIN)/$(COMPILE) --constraint requirements.lock --group ops --output-file tests/deploy/requirements.lock
-	@$(BIN)/$(COMPILE) --constraint requirements.lock --extra redis pyproject.toml --output-file deploy/requirements.lock
+	@$(BIN)/$(COMPILE) --constraint requirements.lock --group page --output-file tests/page/requirements.lock
+	@$(BIN)/$(COMPILE) --constraint requirements.lock --extra otel --extra redis pyproject.toml --output-file deploy/requirements.lock
 	@echo hatchling | $(BIN)/$(COMPILE) --constraint requirements.lock - --output-file deploy/build.lock
 
 audit: $(STAMP) ## look the locked dependencies up among known vulnerabilities; needs an advisory database

@@ -20,8 +20,9 @@ from relay.events.sms_status import SmsStatusEvent
 from relay.fact_records import record_of
 from relay.publishing.port import NotPublishedError, Publisher
 from relay.reasons import Reason
+from relay.sofy import reading as sofy
 from relay.sofy.authenticity import Authenticator, AuthenticDelivery, Claim
-from relay.sofy.reading import Fact, OtherFact, Reading, StatusFact, UnreadableFact, read
+from relay.sofy.reading import Fact, OtherFact, Read, Reading, StatusFact, UnreadableFact
 
 __all__ = [
     "Accepted",
@@ -135,7 +136,9 @@ class PipelineObserver(Protocol):
     def status_published(  # noqa: PLR0913 - the facts that metrics are made of, each by name
         self,
         *,
+        account: str,
         sms_id: str,
+        recipient: str | None,
         status: str,
         category: str,
         is_final: bool,
@@ -144,7 +147,10 @@ class PipelineObserver(Protocol):
         occurred_at: datetime | None,
         received_at: datetime,
     ) -> None:
-        """A status event is durable. `category` is empty where the event has no reason."""
+        """A status event is durable. `category` is empty where the event has no reason.
+
+        `recipient` is as it came, whatever the privacy modes: it must not be shown but masked.
+        """
 
     def field_unreadable(self, field: str) -> None:
         """A field was present but unreadable; `field` is one of `relay.sofy.payload.FIELDS`."""
@@ -181,6 +187,7 @@ class Pipeline:
         window: DuplicateWindow,
         publisher: Publisher,
         observer: PipelineObserver,
+        read: Read = sofy.read,
     ) -> None:
         """Take the parts; nothing is started."""
         self._authenticator = authenticator
@@ -190,6 +197,7 @@ class Pipeline:
         self._in_flight = InFlight(window)
         self._publisher = publisher
         self._observer = observer
+        self._read = read
         self._draining = False
 
     def trust(self, authenticator: Authenticator) -> None:
@@ -224,7 +232,7 @@ class Pipeline:
         unavailable = self._publisher.unavailable
         if unavailable is not None:
             return Refused(unavailable, authentic.account)
-        reading = read(authentic, expects=self._authenticator.expects, e164=self._e164)
+        reading = self._read(authentic, expects=self._authenticator.expects, e164=self._e164)
         if isinstance(reading, Reason):
             return Refused(reading, authentic.account)
         self._report(authentic.account, reading)
@@ -328,7 +336,9 @@ class Pipeline:
         if entry.event is not None:
             event = entry.event
             self._observer.status_published(
+                account=account,
                 sms_id=event.sms_id,
+                recipient=event.recipient,
                 status=event.status,
                 category="" if event.reason is None else event.reason.category,
                 is_final=event.is_final,

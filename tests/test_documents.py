@@ -32,7 +32,7 @@ README = ROOT / "README.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 CONFIGURATION = ROOT / "docs/configuration.md"
 SERVERS = "RELAY_KAFKA__BOOTSTRAP_SERVERS"
-REQUIRED = {f"RELAY_REQUIRE_{what}" for what in ("CONSUMERS", "GO", "KAFKA", "NODE", "OPS", "REDIS")}
+REQUIRED = {f"RELAY_REQUIRE_{what}" for what in ("BROWSER", "CONSUMERS", "GO", "KAFKA", "NODE", "OPS", "REDIS")}
 """What makes a missing tool a failure of the tests."""
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

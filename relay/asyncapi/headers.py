@@ -34,7 +34,10 @@ _CLOUDEVENTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "pattern": PATTERN,
         },
         "traceparent": {
-            "description": "W3C Trace Context, where the webhook carried one.",
+            "description": (
+                "W3C Trace Context: the webhook's where it carried one; with tracing on, that of the span that "
+                "published it."
+            ),
             "pattern": _TRACEPARENT,
         },
         "relay-replayed": {

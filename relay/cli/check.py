@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import logging
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -42,11 +43,43 @@ def check(
         wrong = [("settings", sentence) for sentence in error.problems]
         unknown = [("names", sentence) for sentence in error.warnings]
         remarks = [Remark(Level.FAILED, about, sentence) for about, sentence in (*wrong, *unknown)]
+    if loaded is not None and loaded.settings.tracing.enabled:
+        remarks += asyncio.run(_try_tracing())
     if loaded is not None and not offline:
         remarks += asyncio.run(_ask_cluster(loaded))
         remarks += asyncio.run(_ask_store(loaded))
     _print(loaded, remarks, as_json=as_json)
     raise typer.Exit(int(any(remark.level is Level.FAILED for remark in remarks)))
+
+
+async def _try_tracing() -> list["Remark"]:
+    from relay.cli.review import Remark
+    from relay.publishing.topics import Level
+    from relay.traced import CannotTraceError, traced
+
+    said = _Said()
+    logger = logging.getLogger("opentelemetry")
+    logger.addHandler(said)
+    logger.propagate = False
+    try:
+        await traced({}, "").stop(1.0)
+    except CannotTraceError as error:
+        return [Remark(Level.FAILED, "tracing", str(error))]
+    finally:
+        logger.removeHandler(said)
+        logger.propagate = True
+    return [Remark(Level.WARNING, "tracing", sentence) for sentence in said.sentences]
+
+
+class _Said(logging.Handler):
+    """What a library says of its variables, where it goes on with a default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sentences.append(record.getMessage())
 
 
 async def _ask_cluster(loaded: "Loaded") -> list["Remark"]:

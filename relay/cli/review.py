@@ -37,6 +37,7 @@ def review(loaded: Loaded) -> list[Remark]:
         *_durability(settings),
         *_time(settings),
         *_duplicates(settings),
+        *_tracing(settings),
         *_personal_data(settings),
     ]
 
@@ -147,6 +148,15 @@ def _duplicates(settings: Settings) -> Iterator[Remark]:
     if store.password is not None and not store.tls:
         says = "The password in RELAY_DUPLICATES__STORE travels in clear text: beyond a trusted network use rediss://."
         yield Remark(Level.WARNING, about, says)
+
+
+def _tracing(settings: Settings) -> Iterator[Remark]:
+    if settings.tracing.enabled:
+        says = (
+            "Webhooks are traced; spans go by OTLP over HTTP to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, "
+            "http://localhost:4318 unless set."
+        )
+        yield Remark(Level.OK, "tracing", says)
 
 
 def _personal_data(settings: Settings) -> Iterator[Remark]:

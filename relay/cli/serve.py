@@ -25,9 +25,10 @@ def serve() -> None:
     loaded = settings_or_exit(to_serve=True)
     from relay.app import run
     from relay.http.servers import ListenError
+    from relay.traced import CannotTraceError
 
     try:
         code = run(loaded, os.environ)
-    except ListenError as error:
+    except (ListenError, CannotTraceError) as error:
         fail(str(error), WRONG_SETTINGS)
     raise typer.Exit(code)

@@ -162,7 +162,7 @@ def _guide(on: Stage) -> Guide:
     servers = ",".join(on.connection.bootstrap_servers)
     return Guide(
         webhook=on.webhook_url,
-        metrics=on.metrics_url,
+        page=on.page_url,
         kafka=f"{servers} (embedded: gone when the demo ends)" if on.embedded else servers,
         follow=f"RELAY_KAFKA__BOOTSTRAP_SERVERS={servers} relay tail",
     )

@@ -45,7 +45,8 @@ class Stage:
     """What Sofy knows of the relay: one of each version."""
     webhook_url: str
     """Of unsigned webhooks: holds the token of this run."""
-    metrics_url: str
+    page_url: str
+    """The console page, on the admin port."""
     embedded: bool
 
 
@@ -146,7 +147,7 @@ async def _relay(settings: Settings, *, quiet: bool) -> AsyncIterator[Stage]:
             topics=destinations(settings),
             registrations=demo_registrations(url, secret=secret.get_secret_value(), token=token),
             webhook_url=f"{url}/{token}",
-            metrics_url=f"http://{HOST}:{relay.admin_port}/metrics",
+            page_url=f"http://{HOST}:{relay.admin_port}/",
             embedded=quiet,
         )
     finally:
@@ -157,7 +158,7 @@ def _listening(settings: Settings) -> Relay:
     """Bind a relay to the usual ports, or to free ones where those are taken."""
     for last in range(_PORT_TRIES):
         http = HttpSettings(host=HOST, port=_free_port(_PORT))
-        admin = AdminSettings(host=HOST, port=_free_port(_ADMIN_PORT))
+        admin = AdminSettings(host=HOST, port=_free_port(_ADMIN_PORT), console=True)
         try:
             return Relay(settings.model_copy(update={"http": http, "admin": admin}))
         except ListenError as error:

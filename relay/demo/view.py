@@ -35,7 +35,7 @@ class Guide:
     """Where to look while it runs: each line's name and what stands there."""
 
     webhook: str
-    metrics: str
+    page: str
     kafka: str
     follow: str
 
@@ -43,7 +43,7 @@ class Guide:
         """Give name and content of each line."""
         return (
             ("webhook", self.webhook),
-            ("metrics", self.metrics),
+            ("page", self.page),
             ("kafka", self.kafka),
             ("follow", self.follow),
         )

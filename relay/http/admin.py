@@ -1,6 +1,7 @@
 """The admin port: metrics, health, version and the AsyncAPI document. Never exposed publicly."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from relay.observability.health import Health
 
@@ -28,8 +29,12 @@ class Version:
     """The version of the event schema that it writes."""
 
 
-def admin_app(registry: CollectorRegistry, health: Health, version: Version, asyncapi: bytes) -> Starlette:
+def admin_app(
+    registry: CollectorRegistry, health: Health, version: Version, asyncapi: bytes, page: Sequence[BaseRoute] = ()
+) -> Starlette:
     """Give the admin port's ASGI application; `asyncapi` is the document of what the relay writes, as JSON.
+
+    `page` are the routes of the console page, where there is one.
 
     It only reads what the relay shows of itself: it never asks Kafka and never waits. Each path
     answers GET and HEAD; any other path is 404, without a redirect.
@@ -43,6 +48,7 @@ def admin_app(registry: CollectorRegistry, health: Health, version: Version, asy
             Route("/startupz", views.startupz),
             Route("/version", views.version),
             Route("/asyncapi.json", views.asyncapi),
+            *page,
         ]
     )
     app.router.redirect_slashes = False

@@ -269,5 +269,10 @@ def _read_head(headers: Sequence[tuple[bytes, bytes]]) -> _Head:
             encoded = encoded or any(coding.strip().lower() not in (b"", b"identity") for coding in value.split(b","))
         elif name == b"traceparent":
             traces.append(value)
-    traced = len(traces) == 1 and _TRACEPARENT.fullmatch(traces[0]) is not None
-    return _Head(length, encoded, traces[0].decode("ascii") if traced else None)
+    return _Head(length, encoded, one_traceparent(traces))
+
+
+def one_traceparent(values: Sequence[bytes]) -> str | None:
+    """Give a request's W3C trace context of the values of its `traceparent` headers; None unless one, and valid."""
+    traced = len(values) == 1 and _TRACEPARENT.fullmatch(values[0]) is not None
+    return values[0].decode("ascii") if traced else None

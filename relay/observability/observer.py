@@ -85,7 +85,9 @@ class Observer:
     def status_published(  # noqa: PLR0913 - the shape is the pipeline's protocol; all are by keyword
         self,
         *,
+        account: str,
         sms_id: str,
+        recipient: str | None,
         status: str,
         category: str,
         is_final: bool,
@@ -95,7 +97,8 @@ class Observer:
         received_at: datetime,
     ) -> None:
         """A status event is durable. `category` is empty where the event has no reason."""
-        del received_at  # the age is the record's now, not the webhook's
+        # The age is the record's now, not the webhook's; whose and to whom it was is for no metric.
+        del account, recipient, received_at
         on = self._on
         on.sms_status[status, category].inc()
         if status == _UNKNOWN_STATUS:

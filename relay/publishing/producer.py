@@ -6,6 +6,7 @@ topics its last listing showed, whether its tasks still run, and how to end it w
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Self
 from uuid import UUID
@@ -34,6 +35,8 @@ _FIRST_LISTING_S: Final = 10.0
 _HASTY_STOP_S: Final = 1.0
 _METADATA_PAUSE_S: Final = 0.05
 _CANCELS: Final = 5
+_BROKERS_ASKED: Final = 3
+"""Of many brokers, enough to say that none answers: each that hangs costs a request timeout."""
 
 
 class RunningProducer:
@@ -45,6 +48,7 @@ class RunningProducer:
         self._producer: Any = producer
         self._cluster = self._producer.client.cluster
         self._refreshes = broker.refreshes
+        self._asked: set[asyncio.Task[Mapping[str, UUID | None]]] = set()
 
     @classmethod
     async def start(cls, connection: KafkaConnection, *, max_batch_bytes: int = MAX_BATCH_BYTES) -> Self:
@@ -99,13 +103,22 @@ class RunningProducer:
         return frozenset((broker.host, broker.port) for broker in self._cluster.brokers())
 
     async def topic_ids(self) -> Mapping[str, UUID | None]:
-        """Ask one broker for the ids of all topics there are; empty if it does not answer.
+        """Ask some brokers for the ids of all topics there are; give the first answer, empty if none answers.
 
-        On a connection of its own, so that no record waits behind it. Waits for a request timeout at most.
+        On connections of their own, so that no record waits behind it. Waits for a request timeout at most.
         """
-        node = self._producer.client.get_random_node()
-        if node is None:
-            return {}
+        nodes = [broker.nodeId for broker in self._cluster.brokers()]
+        chosen = random.sample(nodes, k=min(_BROKERS_ASKED, len(nodes)))
+        asked = [asyncio.create_task(self._topic_ids_of(node)) for node in chosen]
+        for task in asked:  # they end by themselves: aiokafka loses a connection that is cancelled while it is made
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
+        for answer in asyncio.as_completed(asked):
+            if found := await answer:
+                return found
+        return {}
+
+    async def _topic_ids_of(self, node: int) -> Mapping[str, UUID | None]:
         try:
             listed = await self._producer.client.send(node, ListTopics(), group=ConnectionGroup.COORDINATION)
         except KafkaError:

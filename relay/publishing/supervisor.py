@@ -55,8 +55,9 @@ class Pace:
     """How often the running producer is looked at. Costs some attribute reads."""
     ask: float = 2.0
     """How often a producer in trouble has the bootstrap servers asked where the brokers are."""
-    look: float = 5.0
-    """How often the topics' ids are asked for: for so long a topic made again may go unnoticed without traffic."""
+    look: float = 2.0
+    """How often the topics' ids are asked for: for so long a topic made again may go unnoticed without traffic, and so
+    may it that no broker answers."""
     retire: float = 10.0
     """How long a replaced producer may still bring acknowledgements home."""
 
@@ -91,6 +92,7 @@ class Supervisor:
         self._observer = observer
         self._pace = pace or Pace()
         self._renewed = False
+        self._in_touch = False
         self._ids: dict[str, UUID | None] = {}
         self._reported: tuple[Reason, str] | None = None
         self._kept: tuple[Cause, Reason] | None = None
@@ -108,6 +110,11 @@ class Supervisor:
         """
         self._connection = connection
         self._renewed = True
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether a broker answered when one was last asked, which is every few seconds. Costs nothing."""
+        return self._in_touch
 
     async def stop(self, limit: float = 5.0) -> None:
         """Refuse records from now on, bring home what is acknowledged within `limit` seconds, close everything.
@@ -178,7 +185,8 @@ class Supervisor:
         while True:
             await asyncio.sleep(self._pace.watch)
             if clock() - looked >= self._pace.look:
-                other_topics = self._are_others(await producer.topic_ids())
+                found = await producer.topic_ids()
+                self._in_touch, other_topics = bool(found), self._are_others(found)
                 looked = clock()
             symptoms = self._symptoms(producer, moved=moved, other_topics=other_topics)
             cause = cause_to_replace(symptoms)
@@ -240,6 +248,7 @@ class Supervisor:
         self._retire(producer)
 
     def _put_in_place(self, producer: RunningProducer, listing: Listing) -> None:
+        self._in_touch = True
         self._ids = {topic.name: listing.topics[topic.name].id for topic in self._topics}
         self._observer.topics_found(self._ids)
         self._retire(self._publisher.use(producer))
@@ -249,6 +258,7 @@ class Supervisor:
         self._observer.kafka_verified(short, _configured("min.insync.replicas", listing, self._topics))
 
     def _not_ready(self, reason: Reason, detail: str) -> None:
+        self._in_touch = reason is not Reason.KAFKA_UNREACHABLE
         self._retire(self._publisher.lose(reason))
         if (reason, detail) != self._reported:
             self._reported = (reason, detail)

@@ -227,6 +227,14 @@ class LogSettings(Group):
     format: LogFormat | None = Field(None, description="json or console. Unset: console on a terminal, else json.")
 
 
+class TracingSettings(Group):
+    """Spans, by OpenTelemetry. All else about them is set by OpenTelemetry's own OTEL_ variables."""
+
+    enabled: Flag = Field(
+        default=False, description="Trace webhooks; needs the extra otel. false: it costs CPU and needs a collector."
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Frozen; secrets are `SecretStr` and show as stars."""
 
@@ -243,6 +251,7 @@ class Settings(BaseSettings):
     projector: ProjectorSettings = ProjectorSettings()
     privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @classmethod
     def settings_customise_sources(

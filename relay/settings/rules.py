@@ -37,6 +37,7 @@ def broken_rules(settings: Settings) -> Iterator[Problem]:
     yield from _accounts(settings)
     yield from _privacy(settings)
     yield from _duplicates(settings)
+    yield from _tracing(settings)
 
 
 def unauthenticated(settings: Settings) -> Iterator[Problem]:
@@ -189,6 +190,19 @@ def _duplicates(settings: Settings) -> Iterator[Problem]:
     if settings.duplicates.store != "memory" and importlib.util.find_spec("redis") is None:
         name = "RELAY_DUPLICATES__STORE"
         yield Problem((name,), f"{name} needs the extra redis: install sofy-relay[redis], or set {name}=memory.")
+
+
+def _tracing(settings: Settings) -> Iterator[Problem]:
+    if settings.tracing.enabled and not _installed("opentelemetry.exporter.otlp.proto.http"):
+        name = "RELAY_TRACING__ENABLED"
+        yield Problem((name,), f"{name} needs the extra otel: install sofy-relay[otel], or set {name}=false.")
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it lies in
+        return False
 
 
 def _loads(load: Callable[[], object]) -> bool:

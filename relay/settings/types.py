@@ -173,7 +173,7 @@ AnswerTime = Annotated[
     float, Field(ge=0.1, lt=4, allow_inf_nan=False), Wants("seconds from 0.1 to less than 4: Sofy waits 4")
 ]
 DrainTime = Annotated[
-    float, Field(gt=0, le=12, allow_inf_nan=False), Wants("seconds above 0, at most 12: the exit may take 20 in all")
+    float, Field(gt=0, le=10, allow_inf_nan=False), Wants("seconds above 0, at most 10: the exit may take 20 in all")
 ]
 Linger = Annotated[int, Field(ge=0, le=1000), Wants("a whole number of milliseconds from 0 to 1000")]
 RequestTimeout = Annotated[int, Field(ge=100, le=30_000), Wants("a whole number of milliseconds from 100 to 30000")]

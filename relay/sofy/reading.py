@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from relay.events.sms_status import SmsStatusEvent
 from relay.reasons import Reason
@@ -56,6 +57,15 @@ class Reading:
     facts: tuple[Fact, ...]
     unreadable_fields: tuple[str, ...]
     """Provider names of the fields that could not be read, one a failure."""
+
+
+class Read(Protocol):
+    """`read`, or that with something around it."""
+
+    def __call__(
+        self, delivery: AuthenticDelivery, *, expects: Callable[[str, str | None], bool], e164: Callable[[str], str]
+    ) -> Reading | Reason:
+        """Read a delivery to the end; see `read`."""
 
 
 def read(

@@ -11,7 +11,8 @@ import pytest
 from relay.asyncapi import asyncapi_document
 from relay.asyncapi_settings import default_asyncapi_json, stream_of
 from relay.settings import KafkaSettings, Settings, TopicSettings
-from tests.asyncapi.parser import ParserUnavailableError, installed_parser, parse
+from tests.asyncapi.parser import installed_parser, parse
+from tests.node_packages import NodeUnavailableError
 
 pytestmark = pytest.mark.consumers
 
@@ -28,7 +29,7 @@ def home() -> Path:
     """Where the parser is; RELAY_REQUIRE_NODE=1 makes its absence a failure, else a skip."""
     try:
         return installed_parser()
-    except ParserUnavailableError as error:
+    except NodeUnavailableError as error:
         if os.environ.get("RELAY_REQUIRE_NODE") == "1":
             pytest.fail(str(error), pytrace=False)
         pytest.skip(str(error))

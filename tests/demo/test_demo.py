@@ -62,7 +62,7 @@ def test_its_first_lines_tell_where_to_look() -> None:
     for said in (
         r"replicas: 1 \(the cluster has 1 broker\)",
         r"webhook +http://127\.0\.0\.1:\d+/webhooks/sofy/\S+",
-        r"metrics +http://127\.0\.0\.1:\d+/metrics",
+        r"page +http://127\.0\.0\.1:\d+/",
         r"RELAY_KAFKA__BOOTSTRAP_SERVERS=127\.0\.0\.1:\d+ relay tail",
     ):
         assert re.search(said, stderr)

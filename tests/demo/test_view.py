@@ -12,7 +12,7 @@ from relay.events.record import Destination
 
 _GUIDE = Guide(
     webhook="http://127.0.0.1:8080/webhooks/sofy/a-token",
-    metrics="http://127.0.0.1:8081/metrics",
+    page="http://127.0.0.1:8081/",
     kafka="127.0.0.1:12345 (embedded: gone when the demo ends)",
     follow="RELAY_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:12345 relay tail",
 )
@@ -83,7 +83,7 @@ def test_the_picture_leaves_one_row_of_the_terminal_free(now: Snapshot, width: i
 def test_at_80_columns_everything_that_is_to_be_typed_is_there_in_full() -> None:
     picture = "\n".join(_printed(Picture(_GUIDE, _NOW, limit_s=90.0), 80, 24))
 
-    for content in (_GUIDE.webhook, _GUIDE.metrics, _GUIDE.kafka, _GUIDE.follow, "1:15 of 1:30", "Ctrl-C"):
+    for content in (_GUIDE.webhook, _GUIDE.page, _GUIDE.kafka, _GUIDE.follow, "1:15 of 1:30", "Ctrl-C"):
         assert content in picture
 
 

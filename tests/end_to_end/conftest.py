@@ -9,6 +9,7 @@ import pytest
 from relay.demo.broker import EmbeddedBroker
 from tests.kafka.broker import RealBroker
 from tests.kafka.choice import Kafka
+from tests.kafka.ports import free_ports
 from tests.kafka.topics import Topics
 
 PARTITIONS = 12
@@ -51,6 +52,13 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 def fragile(private_kafka: RealBroker, private_topics: Topics) -> Cluster:
     """A real Kafka that may be paused and killed (`private_kafka`)."""
     return Cluster(private_kafka.bootstrap_servers, _made(lambda name: private_topics.create(name, partitions=3)))
+
+
+@pytest.fixture
+def without_kafka() -> Cluster:
+    """Nobody listens there."""
+    (port,) = free_ports(1)
+    return Cluster(f"127.0.0.1:{port}", names_of_topics())
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ class Watched:
     def status(self, sms_id: str, status: Status, *, age_s: float = 0.0, took_s: float | None = None) -> None:
         occurred_at = NOW - timedelta(seconds=age_s)
         self.observer.status_published(
+            account="default",
             sms_id=sms_id,
+            recipient="+33612345678",
             status=status,
             category="",
             is_final=status.is_final,
@@ -146,7 +148,9 @@ def test_every_word_of_the_pipeline_has_its_series_from_the_start(watched: Watch
         watched.observer.publish_failed(destination, Reason.ACKNOWLEDGEMENT_TIMEOUT)
     for status, category in VOCABULARY.status_categories:
         watched.observer.status_published(
+            account="shop-2",
             sms_id=f"{status} {category}",
+            recipient=None,
             status=status,
             category=category,
             is_final=Status(status).is_final,

@@ -21,6 +21,8 @@ class SteeredPublisher:
         self.refusals: dict[bytes, Reason] = {}
         """Values (by a part of them) that fail, with the reason."""
         self.refuse_at_hand_over = False
+        self.fault: Exception | None = None
+        """What `publish` raises, a fault of its own."""
         self.arrived = asyncio.Event()
         """Set once anything was handed over."""
         self.handed_over: list[Record] = []
@@ -29,6 +31,8 @@ class SteeredPublisher:
 
     async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
         assert deadline > 0
+        if self.fault is not None:
+            raise self.fault
         reason = next((reason for part, reason in self.refusals.items() if part in record.value), None)
         if reason is not None and self.refuse_at_hand_over:
             raise NotPublishedError(reason)

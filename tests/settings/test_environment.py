@@ -71,7 +71,7 @@ def test_a_broker_is_all_that_must_be_set() -> None:
         ("RELAY_HTTP__MAX_BODY_BYTES", "9" * 400, " is not a size in bytes; give a size"),
         ("RELAY_HTTP__ANSWER_WITHIN_S", "4", " is too large; give seconds from 0.1 to less than 4: Sofy waits 4."),
         ("RELAY_HTTP__ANSWER_WITHIN_S", "nan", " is not a number; give seconds from 0.1"),
-        ("RELAY_HTTP__DRAIN_S", "60", " is too large; give seconds above 0, at most 12: the exit may take 20"),
+        ("RELAY_HTTP__DRAIN_S", "60", " is too large; give seconds above 0, at most 10: the exit may take 20"),
         ("RELAY_DUPLICATES__STORE", "redis", " is not of the right form; give memory, or an address such as redis://"),
         ("RELAY_PRIVACY__BODY", "", " is empty; give keep or drop, or leave it unset."),
         ("RELAY_PRIVACY__NUMBERS", "blur", " is none of the words it can be; give keep, mask or hash."),

@@ -199,6 +199,20 @@ def test_a_shared_window_without_its_extra_says_what_to_install(monkeypatch: pyt
     ]
 
 
+@pytest.mark.parametrize("absent", ["opentelemetry", "opentelemetry.exporter.otlp.proto.http"])
+def test_tracing_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+    for name in [name for name in sys.modules if name.startswith("opentelemetry.exporter")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+
+    with pytest.raises(SettingsError) as caught:
+        load(BROKER | {"RELAY_TRACING__ENABLED": "true"})
+
+    assert list(caught.value.problems) == [
+        "RELAY_TRACING__ENABLED needs the extra otel: install sofy-relay[otel], or set RELAY_TRACING__ENABLED=false."
+    ]
+
+
 def test_a_certificate_file_that_holds_no_certificate_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
 

@@ -72,12 +72,13 @@ def test_it_knows_its_version(environment: Path) -> None:
     assert (said.returncode, said.stdout) == (0, f"relay {__version__}\n")
 
 
-def test_it_checks_its_settings_and_finds_what_every_codec_and_store_needs(environment: Path) -> None:
+def test_it_checks_its_settings_and_finds_what_every_codec_and_store_and_tracing_need(environment: Path) -> None:
     settings = {
         "RELAY_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
         "RELAY_KAFKA__COMPRESSION": "zstd",
         "RELAY_DUPLICATES__STORE": "redis://redis:6379/0",
         "RELAY_SOFY__TOKENS": '["a-long-random-token"]',
+        "RELAY_TRACING__ENABLED": "true",
     }
 
     said = run(environment, "relay", "check", "--offline", "--json", **settings)

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.ops
 
 _PROJECT: Final = DEPLOY.parent / "pyproject.toml"
 _MAIN: Final = DEPLOY.parent / "requirements.lock"
+_EXTRAS: Final = ("otel", "redis")
+"""Those of the image."""
 _HASH: Final = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 
 
@@ -49,9 +51,9 @@ def test_a_lock_of_the_image_is_a_part_of_the_main_one(lock: str) -> None:
         assert main.get(name) == locked, f"{name} differs from requirements.lock: make lock"
 
 
-def test_it_locks_what_serving_needs_and_the_shared_window() -> None:
+def test_it_locks_what_serving_needs_with_the_shared_window_and_tracing() -> None:
     project = tomllib.loads(_PROJECT.read_text())["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["redis"]]
+    asked = [*project["dependencies"], *(it for extra in _EXTRAS for it in project["optional-dependencies"][extra])]
 
     locked = read(DEPLOY / "requirements.lock")
 
@@ -60,8 +62,9 @@ def test_it_locks_what_serving_needs_and_the_shared_window() -> None:
 
 def test_it_locks_nothing_of_the_demo_or_of_development() -> None:
     project = tomllib.loads(_PROJECT.read_text())
-    served = {Requirement(it).name for it in project["project"]["optional-dependencies"]["redis"]}
-    others = [*project["project"]["optional-dependencies"]["demo"], *project["dependency-groups"]["dev"]]
+    extras = project["project"]["optional-dependencies"]
+    served = {Requirement(it).name for extra in _EXTRAS for it in extras[extra]}
+    others = [*extras["demo"], *project["dependency-groups"]["dev"]]
 
     locked = read(DEPLOY / "requirements.lock")
 

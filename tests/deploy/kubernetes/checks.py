@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S, WINDOW_CLOSE_S
+from opentelemetry.sdk import environment_variables
+
+from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S, TRACING_STOP_S, WINDOW_CLOSE_S
 from relay.settings import Settings
 from relay.settings.environment import FILE_SUFFIX, KNOWN
 from relay.streams.projector import REVOKED_WITHIN_S, STOP_LIMIT_S
@@ -26,6 +28,12 @@ OUTSIDE: Final = {
     "sofy-relay-tls": {"tls.crt", "tls.key"},
 }
 """Secrets that a person, Strimzi or the ingress brings, with their keys: `deploy/README.md` names each."""
+OPENTELEMETRYS: Final = frozenset(
+    value for name, value in vars(environment_variables).items() if name.startswith("OTEL_")
+)
+"""The variables that OpenTelemetry reads; docs/tracing.md has those that matter."""
+_PARTS: Final = "OTEL_RESOURCE_ATTRIBUTES_"
+_REFERENCE: Final = re.compile(r"\$\(([A-Z_]+)\)")
 _DIGEST: Final = re.compile(r"[^@]+@sha256:[0-9a-f]{64}")
 
 
@@ -88,7 +96,7 @@ def probes(manifests: Sequence[Manifest], paths: frozenset[str]) -> Iterator[str
 
 def grace(manifests: Sequence[Manifest], settings: Settings) -> Iterator[str]:
     """The grace period holds the pause before SIGTERM and every limit of the shutdown."""
-    relay_s = settings.http.drain_s + PRODUCER_STOP_S + WINDOW_CLOSE_S + ADMIN_STOP_S
+    relay_s = settings.http.drain_s + PRODUCER_STOP_S + WINDOW_CLOSE_S + TRACING_STOP_S + ADMIN_STOP_S
     projector_s = REVOKED_WITHIN_S + STOP_LIMIT_S + PRODUCER_STOP_S + ADMIN_STOP_S
     for manifest in of_kind(manifests, "Deployment"):
         pod = manifest["spec"]["template"]["spec"]
@@ -156,7 +164,7 @@ def references(manifests: Sequence[Manifest]) -> Iterator[str]:
 
 
 def environment(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """Each variable is a setting, and each file that one names is a key of a mounted Secret."""
+    """Each variable is a setting, ours or OpenTelemetry's, and a file that one names is a key of a mounted Secret."""
     for manifest, template in pods(manifests):
         [container] = template["spec"]["containers"]
         files = set(mounted_files(template["spec"], manifests))
@@ -164,7 +172,7 @@ def environment(manifests: Sequence[Manifest]) -> Iterator[str]:
             setting = name.removesuffix(FILE_SUFFIX)
             if setting.startswith("RELAY_SOFY__") and container["args"] == ["project"]:
                 continue  # which a projector does not read
-            if setting not in KNOWN:
+            if setting not in KNOWN and name not in OPENTELEMETRYS and not name.startswith(_PARTS):
                 yield f"{named(manifest)}: {name} is no setting"
             if (name.endswith(FILE_SUFFIX) or value.startswith("/")) and value not in files:
                 yield f"{named(manifest)}: {name} names {value}, which no Secret holds"
@@ -218,7 +226,10 @@ def variables(container: Mapping[str, Any], manifests: Sequence[Manifest]) -> di
     found: dict[str, str] = {}
     for source in container.get("envFrom", ()):
         found |= maps[source["configMapRef"]["name"]]
-    return found | {each["name"]: each["value"] for each in container.get("env", ())}
+    for each in container.get("env", ()):
+        value = each["value"] if "value" in each else f"<{each['valueFrom']['fieldRef']['fieldPath']}>"
+        found[each["name"]] = _REFERENCE.sub(lambda match: found.get(match[1], match[0]), value)
+    return found
 
 
 def mounted_files(pod: Mapping[str, Any], manifests: Sequence[Manifest]) -> Iterator[str]:

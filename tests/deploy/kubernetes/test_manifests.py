@@ -194,6 +194,11 @@ BREAKS: list[tuple[str, str, Callable[[list[Any]], object]]] = [
     ("environment", "no such setting", lambda all_: settings_map(all_).update(RELAY_HTTP__TIMEOUT="3")),
     (
         "environment",
+        "none of OpenTelemetry's",
+        lambda all_: settings_map(all_).update(OTEL_EXPORTER_ENDPOINT="http://c"),
+    ),
+    (
+        "environment",
         "a file that no Secret holds",
         lambda all_: settings_map(all_).update(RELAY_SOFY__TOKENS_FILE="/var/run/secrets/tokens"),
     ),
