@@ -64,7 +64,7 @@ async def test_a_refusal_shows_by_reason_and_in_the_verdict(mortal: RelayProcess
     await page.until(page.bars, "refusals", holds={"unknown_token": 2, "unknown_path": 1}.__eq__)
     assert await page.level() == "warning"
     assert await page.text("#says") == (
-        "3 webhooks refused in the last minute, most of them for unknown_token, and none was accepted."
+        "3 webhooks refused in the last minute, most often for unknown_token, and none was accepted."
     )
 
 
