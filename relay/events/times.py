@@ -1,6 +1,7 @@
 """Times as the contract writes them: UTC, RFC 3339, milliseconds, `Z`."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, PlainSerializer, WithJsonSchema
@@ -18,8 +19,12 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(maxsize=4096)
 def rfc3339(moment: datetime) -> str:
-    """Give an aware `moment` in UTC with milliseconds, truncated and never rounded, and `Z`."""
+    """Give an aware `moment` in UTC with milliseconds, truncated and never rounded, and `Z`.
+
+    Remembered: an event writes its times twice or three times, and all events of a webhook share one.
+    """
     # isoformat truncates; "+00:00" is all that UTC can end in.
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 

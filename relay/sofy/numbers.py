@@ -6,6 +6,7 @@ from typing import Final
 
 import phonenumbers
 
+_LONGEST: Final = 16
 _DIGITS: Final = re.compile(r"\+?([1-9][0-9]{5,14})")
 
 
@@ -19,7 +20,16 @@ class PhoneNumbers:
         # Else a country is read from its file by its first number: in the middle of a request, and, were there no
         # file descriptor left, with phonenumbers' lock held for good.
         phonenumbers.PhoneMetadata.load_all()
-        self.e164 = lru_cache(maxsize=remembered)(_e164)
+        self._remembered = lru_cache(maxsize=remembered)(_e164)
+
+    def __len__(self) -> int:
+        """Give how many numbers are remembered."""
+        return self._remembered.cache_info().currsize
+
+    def e164(self, number: str) -> str:
+        """Give a provider number in E.164 where it is a valid one as it stands, else verbatim."""
+        # What is too long to be one is not remembered: texts of any length may stand in a number's place.
+        return number if len(number) > _LONGEST else self._remembered(number)
 
 
 def _e164(number: str) -> str:

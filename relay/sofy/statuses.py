@@ -4,6 +4,7 @@ Facts: `docs/provider.md`. Words are matched without regard to case and outer bl
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -44,6 +45,8 @@ _FAILURE_WORDS: Final = MappingProxyType(
         "expired": Status.EXPIRED,
     }
 )
+_LONGEST_REMEMBERED: Final = 128
+"""Letters of both words together: Sofy's few are remembered, nobody's novel is."""
 _OTHER_WORDS: Final = MappingProxyType(
     {"pending": Status.PENDING, "sent": Status.SENT, "delivered": Status.DELIVERED},
 )
@@ -55,6 +58,12 @@ def interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
     Total: an unknown status is `Status.UNKNOWN`, an unknown reason `Category.UNSPECIFIED`, an empty
     reason None.
     """
+    if len(status) + len(reason) > _LONGEST_REMEMBERED:
+        return _interpret(status, reason)
+    return _remembered(status, reason)
+
+
+def _interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
     status_word, reason_word = status.strip().lower(), reason.strip().lower()
     own_status = _FAILURE_WORDS.get(status_word)
     if own_status is not None:
@@ -67,6 +76,9 @@ def interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
         return found, None
     category = _category(found, reason_word)
     return found, StatusReason(category=category, permanent=None, code=reason)
+
+
+_remembered: Final = lru_cache(maxsize=1024)(_interpret)
 
 
 def _category(status: Status, reason_word: str) -> Category:

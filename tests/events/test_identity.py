@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from relay.events.identity import EVENT_NAMESPACE, event_id, payload_id
 
@@ -75,6 +76,21 @@ def test_moving_a_character_from_one_field_to_the_next_is_another_fact(parts: li
     other = event_id(account=account, sms_id=sms_id, status="xs" + status, reason=reason, time=time)
 
     assert one != other
+
+
+@given(FACTS)
+def test_an_id_is_pythons_own_uuid5_of_the_json_that_the_contract_names(fact: dict[str, str]) -> None:
+    parts = ["sofy", fact["account"], fact["sms_id"], fact["status"].strip().lower(), fact["reason"], fact["time"]]
+
+    name = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+    assert event_id(**fact) == str(uuid5(EVENT_NAMESPACE, name))
+
+
+def test_every_letter_is_written_as_pythons_json_writes_it() -> None:
+    letters = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+
+    assert to_json(letters) == json.dumps(letters, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @given(st.binary(), st.binary(), st.sampled_from(["default", "shop-2"]), st.sampled_from(["default", "shop-2"]))

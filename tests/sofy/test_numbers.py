@@ -40,4 +40,12 @@ def test_the_memory_of_numbers_is_bounded() -> None:
     for last in range(100):
         numbers.e164(f"336123456{last:02}")
 
-    assert numbers.e164.cache_info().currsize == 10
+    assert len(numbers) == 10
+
+
+def test_what_is_too_long_to_be_a_number_is_kept_and_not_remembered() -> None:
+    numbers = PhoneNumbers()
+
+    assert numbers.e164("3" * 100_000) == "3" * 100_000
+
+    assert len(numbers) == 0
