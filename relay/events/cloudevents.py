@@ -38,13 +38,20 @@ def headers(  # noqa: PLR0913 - these are CloudEvents' attributes, each by name
 
     Header values are UTF-8 in Kafka, so no percent-encoding is needed.
     """
-    optional = {"ce_subject": subject, "ce_time": time, "ce_partitionkey": partitionkey, "traceparent": traceparent}
-    return {
+    made = {
         "content-type": JSON,
         "ce_specversion": "1.0",
         "ce_id": id,
         "ce_source": source,
         "ce_type": type,
         "ce_dataschema": dataschema,
-        **{name: value for name, value in optional.items() if value is not None},
     }
+    if subject is not None:
+        made["ce_subject"] = subject
+    if time is not None:
+        made["ce_time"] = time
+    if partitionkey is not None:
+        made["ce_partitionkey"] = partitionkey
+    if traceparent is not None:
+        made["traceparent"] = traceparent
+    return made

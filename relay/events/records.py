@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from relay.events import cloudevents
 from relay.events.identity import payload_id
 from relay.events.latest import SmsLatestState
@@ -11,6 +13,7 @@ from relay.events.sms_status import SmsStatusEvent
 from relay.events.times import milliseconds, rfc3339
 from relay.reasons import Reason
 
+_STATUS_EVENT: Final = TypeAdapter(SmsStatusEvent)
 DEAD_LETTER_SCHEMA: Final = "urn:sofy-relay:schema:dead-letter:1"
 
 
@@ -25,7 +28,7 @@ def status_record(event: SmsStatusEvent, traceparent: str | None = None) -> Reco
         destination=Destination.STATUS,
         id=event.event_id,
         key=event.sms_id.encode(),
-        value=event.model_dump_json().encode(),
+        value=_STATUS_EVENT.dump_json(event),
         headers=cloudevents.headers(
             id=event.event_id,
             source=source_of(event.source.account),

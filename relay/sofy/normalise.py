@@ -5,7 +5,7 @@ The words' meanings are in `relay.sofy.statuses`; what each field becomes is in 
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -13,14 +13,13 @@ from typing import Any, Final, TypeVar
 from relay.events.identity import event_id
 from relay.events.sms_status import SCHEMA_VERSION, SmsStatusEvent, Source
 from relay.events.times import rfc3339
-from relay.sofy.payload import Envelope, Item, Unreadable
+from relay.sofy.payload import ITEM_FIELDS, Envelope, Item, Unreadable
 from relay.sofy.statuses import interpret
 from relay.sofy.values import Instant
 
 T = TypeVar("T")
 
-_ITEM_FIELDS: Final = tuple((field.alias or name, name) for name, field in Item.model_fields.items())
-_ENVELOPE_FIELDS: Final = (("id", "id"), ("webhookId", "webhook_id"))
+_ENVELOPE_FIELDS: Final = ("id", "webhookId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,13 @@ class Normaliser:
         self._e164 = e164
         self._webhook_id = _typed(envelope.webhook_id)
         self._delivery_id = _typed(envelope.id)
-        self._envelope_extra, self.unreadable_envelope_fields = _extra(envelope, _ENVELOPE_FIELDS)
+        self._envelope_extra, self.unreadable_envelope_fields = _extra(
+            envelope.model_extra or {}, _ENVELOPE_FIELDS, (envelope.id, envelope.webhook_id)
+        )
 
     def normalise(self, item: Item) -> Normalised:
         """Give the event of one item. Never raises."""
-        extra, unreadable = _extra(item, _ITEM_FIELDS)
+        extra, unreadable = _extra(item.unknown, ITEM_FIELDS, item.optional)
         if self._envelope_extra:
             extra["_envelope"] = self._envelope_extra
         status_reason, recipient = _typed(item.status_reason), _typed(item.recipient)
@@ -111,12 +112,16 @@ def compact_json(value: Any) -> str:  # noqa: ANN401 - JSON
     return json.dumps(verbatim(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _extra(model: Envelope | Item, fields: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Give what has no typed place, by the provider's names, and the names of unreadable fields."""
-    extra = {name: verbatim(value) for name, value in (model.model_extra or {}).items()}
+def _extra(
+    unknown: Mapping[str, Any], names: Sequence[str], values: Sequence[Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Give what has no typed place, by the provider's names, and the names of unreadable fields.
+
+    `unknown` are the fields of other names than `names`, whose `values` these are.
+    """
+    extra = {name: verbatim(value) for name, value in unknown.items()}
     unreadable = []
-    for name, attribute in fields:
-        value = getattr(model, attribute)
+    for name, value in zip(names, values, strict=True):
         if isinstance(value, Unreadable):
             extra[name] = verbatim(value.raw)
             unreadable.append(name)

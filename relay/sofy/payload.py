@@ -4,9 +4,11 @@ What cannot be read costs itself alone: a field becomes `Unreadable` in its plac
 usable id or status a `BrokenItem`; their neighbours stay. Facts: `docs/provider.md`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Generic, TypeVar
+from functools import partial
+from types import MappingProxyType
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import from_json
@@ -50,43 +52,48 @@ class UnreadableBodyError(Exception):
         self.detail = detail
 
 
-class _Lenient(Generic[T]):
-    """Reads a field with `read`; keeps what that refuses as `Unreadable`; takes null as absent."""
-
-    def __init__(self, read: Callable[[object], T]) -> None:
-        self._read = read
-
-    def __call__(self, value: object) -> T | Unreadable | None:
-        if value is None:
-            return None
-        try:
-            return self._read(value)
-        except ValueError:
-            return Unreadable(value)
+def _lenient(read: Callable[[object], T], value: object) -> T | Unreadable | None:
+    """Read a field with `read`; keep what that refuses as `Unreadable`; take null as absent."""
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except ValueError:
+        return Unreadable(value)
 
 
-Text = Annotated[str | Unreadable | None, PlainValidator(_Lenient(values.text))]
-Identifier = Annotated[str | Unreadable | None, PlainValidator(_Lenient(values.identifier))]
-Time = Annotated[values.Instant | Unreadable | None, PlainValidator(_Lenient(values.instant))]
-Price = Annotated[str | Unreadable | None, PlainValidator(_Lenient(values.price))]
-Segments = Annotated[int | Unreadable | None, PlainValidator(_Lenient(values.segments))]
+Identifier = Annotated[str | Unreadable | None, PlainValidator(partial(_lenient, values.identifier))]
 
 
-class Item(BaseModel):
-    """One SMS of a webhook's `data`. Only `id` and `status` are indispensable."""
+class Item(NamedTuple):
+    """One SMS of a webhook's `data`. Only `id` and `status` are indispensable.
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    Read by hand and not by a model, at half the cost: it is what a webhook has a thousand of.
+    """
 
-    id: Annotated[str, PlainValidator(values.identifier)]
-    status: Annotated[str, PlainValidator(values.word)]
-    status_reason: Text = Field(default=None, alias="statusReason")
-    body: Text = None
-    sender: Text = Field(default=None, alias="from")
-    recipient: Text = Field(default=None, alias="to")
-    created_at: Time = Field(default=None, alias="createdAt")
-    updated_at: Time = Field(default=None, alias="updatedAt")
-    price: Price = None
-    parts: Segments = None
+    id: str
+    status: str
+    status_reason: str | Unreadable | None
+    body: str | Unreadable | None
+    sender: str | Unreadable | None
+    recipient: str | Unreadable | None
+    created_at: values.Instant | Unreadable | None
+    updated_at: values.Instant | Unreadable | None
+    price: str | Unreadable | None
+    parts: int | Unreadable | None
+    unknown: Mapping[str, Any]
+    """Fields of other names, as parsed."""
+
+    @property
+    def optional(self) -> tuple[Any, ...]:
+        """All fields that may be absent, in the order of `ITEM_FIELDS`."""
+        return self[2:10]
+
+
+ITEM_FIELDS: Final = ("statusReason", "body", "from", "to", "createdAt", "updatedAt", "price", "parts")
+"""The provider's names of the fields that may be absent, in the order of `Item.optional`."""
+_ITEM_NAMES: Final = frozenset({"id", "status", *ITEM_FIELDS})
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Envelope(BaseModel):
@@ -100,11 +107,7 @@ class Envelope(BaseModel):
     data: Any = None
 
 
-FIELDS: Final = (
-    *(field.alias or name for name, field in Item.model_fields.items() if name not in {"id", "status"}),
-    "id",
-    "webhookId",
-)
+FIELDS: Final = (*ITEM_FIELDS, "id", "webhookId")
 """The provider's names of all fields that may be unreadable: the label of the metric."""
 
 
@@ -128,10 +131,7 @@ def read_envelope(body: bytes) -> Envelope:
 def read_items(envelope: Envelope) -> Iterator[Item | BrokenItem]:
     """Read the items of a status envelope one by one; a single object is an array of one."""
     for raw in envelope.data if isinstance(envelope.data, list) else (envelope.data,):
-        try:
-            yield Item.model_validate(raw)
-        except ValidationError as error:
-            yield _broken(raw, error)
+        yield _read_item(raw)
 
 
 def subject_of(envelope: Envelope) -> str | None:
@@ -160,14 +160,35 @@ def _identifier(value: object) -> str | None:
         return None
 
 
-def _broken(raw: object, error: ValidationError) -> BrokenItem:
+def _read_item(raw: object) -> Item | BrokenItem:
     if not isinstance(raw, dict):
         return BrokenItem(Reason.ITEM_NOT_AN_OBJECT, "the item is no object", None, raw)
-    # The error's text holds the input, so only its place and kind go on.
-    places = {str(place["loc"][0]): place["type"] for place in error.errors(include_input=False, include_url=False)}
-    name = "id" if "id" in places else "status"
-    reason = Reason.MISSING_SMS_ID if name == "id" else Reason.MISSING_STATUS
-    detail = f"{name}: {'absent' if places[name] == 'missing' else 'empty or no text'}"
+    try:
+        sms_id = values.identifier(raw.get("id"))
+    except ValueError:
+        return _broken(raw, "id", Reason.MISSING_SMS_ID)
+    try:
+        status = values.word(raw.get("status"))
+    except ValueError:
+        return _broken(raw, "status", Reason.MISSING_STATUS)
+    get = raw.get
+    return Item(
+        sms_id,
+        status,
+        _lenient(values.text, get("statusReason")),
+        _lenient(values.text, get("body")),
+        _lenient(values.text, get("from")),
+        _lenient(values.text, get("to")),
+        _lenient(values.instant, get("createdAt")),
+        _lenient(values.instant, get("updatedAt")),
+        _lenient(values.price, get("price")),
+        _lenient(values.segments, get("parts")),
+        _NOTHING if raw.keys() <= _ITEM_NAMES else {name: raw[name] for name in raw if name not in _ITEM_NAMES},
+    )
+
+
+def _broken(raw: dict[str, Any], name: str, reason: Reason) -> BrokenItem:
+    detail = f"{name}: {'empty or no text' if name in raw else 'absent'}"
     return BrokenItem(reason, detail, _identifier(raw.get("id")), raw)
 
 

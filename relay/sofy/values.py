@@ -7,10 +7,9 @@ Texts are matched by a pattern before any parser sees them, for the parsers are 
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 # RFC 3339, and ISO 8601's zone without a colon or without any zone.
@@ -72,8 +71,7 @@ def segments(value: object) -> int:
     raise ValueError(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """A time, and its text where that named no zone, so that the assumption can be told."""
 
     at: datetime
