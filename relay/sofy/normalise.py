@@ -8,18 +8,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from relay.events.identity import event_id
 from relay.events.sms_status import SCHEMA_VERSION, SmsStatusEvent, Source
 from relay.events.times import rfc3339
-from relay.sofy.payload import ITEM_FIELDS, Envelope, Item, Unreadable
+from relay.sofy.payload import Envelope, Item
 from relay.sofy.statuses import interpret
-from relay.sofy.values import Instant
-
-T = TypeVar("T")
-
-_ENVELOPE_FIELDS: Final = ("id", "webhookId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +22,7 @@ class Normalised:
     """An event, and the provider's names of those of its fields that could not be read."""
 
     event: SmsStatusEvent
-    unreadable_fields: tuple[str, ...]
+    unreadable_fields: Sequence[str]
 
 
 class Normaliser:
@@ -45,19 +40,15 @@ class Normaliser:
         self._account = account
         self._received_at = received_at
         self._e164 = e164
-        self._webhook_id = _typed(envelope.webhook_id)
-        self._delivery_id = _typed(envelope.id)
-        self._envelope_extra, self.unreadable_envelope_fields = _extra(
-            envelope.model_extra or {}, _ENVELOPE_FIELDS, (envelope.id, envelope.webhook_id)
-        )
+        self._envelope = envelope
+        self._envelope_extra = verbatim(envelope.untyped)
 
     def normalise(self, item: Item) -> Normalised:
         """Give the event of one item. Never raises."""
-        extra, unreadable = _extra(item.unknown, ITEM_FIELDS, item.optional)
+        extra = verbatim(item.untyped) if item.untyped else {}
         if self._envelope_extra:
             extra["_envelope"] = self._envelope_extra
-        status_reason, recipient = _typed(item.status_reason), _typed(item.recipient)
-        status, reason = interpret(item.status, status_reason or "")
+        status, reason = interpret(item.status, item.status_reason or "")
         event = SmsStatusEvent(
             schema_version=SCHEMA_VERSION,
             event_id=self._event_id(item),
@@ -66,33 +57,34 @@ class Normaliser:
             status_rank=status.rank,
             is_final=status.is_final,
             reason=reason,
-            recipient=None if recipient is None else self._e164(recipient),
-            sender=_typed(item.sender),
-            body=_typed(item.body),
-            segments=_typed(item.parts),
-            price=_typed(item.price),
-            created_at=_moment(item.created_at),
-            occurred_at=_moment(item.updated_at),
+            recipient=None if item.recipient is None else self._e164(item.recipient),
+            sender=item.sender,
+            body=item.body,
+            segments=item.parts,
+            price=item.price,
+            created_at=None if item.created_at is None else item.created_at.at,
+            occurred_at=None if item.updated_at is None else item.updated_at.at,
             received_at=self._received_at,
             source=Source(
                 provider="sofy",
                 account=self._account,
-                webhook_id=self._webhook_id,
-                delivery_id=self._delivery_id,
+                webhook_id=self._envelope.webhook_id,
+                delivery_id=self._envelope.id,
                 status=item.status,
-                status_reason=status_reason,
+                status_reason=item.status_reason,
                 extra=extra,
             ),
         )
-        return Normalised(event, unreadable)
+        return Normalised(event, item.unreadable)
 
     def _event_id(self, item: Item) -> str:
+        time = item.updated_at
         return event_id(
             account=self._account,
             sms_id=item.id,
             status=item.status,
-            reason=_as_text(item.status_reason),
-            time=_as_text(item.updated_at),
+            reason=_unread(item, "statusReason") if item.status_reason is None else item.status_reason,
+            time=_unread(item, "updatedAt") if time is None else rfc3339(time.at),
         )
 
 
@@ -100,7 +92,7 @@ def verbatim(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
     """Give a parsed JSON value that is safe to write: a number that is not finite as a text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else "non-finite"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: verbatim(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [verbatim(inner) for inner in value]
@@ -112,38 +104,9 @@ def compact_json(value: Any) -> str:  # noqa: ANN401 - JSON
     return json.dumps(verbatim(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _extra(
-    unknown: Mapping[str, Any], names: Sequence[str], values: Sequence[Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Give what has no typed place, by the provider's names, and the names of unreadable fields.
-
-    `unknown` are the fields of other names than `names`, whose `values` these are.
-    """
-    extra = {name: verbatim(value) for name, value in unknown.items()}
-    unreadable = []
-    for name, value in zip(names, values, strict=True):
-        if isinstance(value, Unreadable):
-            extra[name] = verbatim(value.raw)
-            unreadable.append(name)
-        elif isinstance(value, Instant) and value.zoneless_text is not None:
-            extra[name] = value.zoneless_text
-    return extra, tuple(unreadable)
-
-
-def _typed(value: T | Unreadable | None) -> T | None:
-    return None if isinstance(value, Unreadable) else value
-
-
-def _moment(value: Instant | Unreadable | None) -> datetime | None:
-    return value.at if isinstance(value, Instant) else None
-
-
-def _as_text(value: str | Instant | Unreadable | None) -> str:
-    """Give a field as identity sees it: two facts that differ in it must differ here."""
-    if value is None:
+def _unread(item: Item, name: str) -> str:
+    """Give a field that has no typed value as identity sees it: two facts that differ in it must differ here."""
+    if name not in item.unreadable:
         return ""
-    if isinstance(value, Instant):
-        return rfc3339(value.at)
-    if isinstance(value, Unreadable):
-        return value.raw if isinstance(value.raw, str) else compact_json(value.raw)
-    return value
+    raw = item.untyped[name]
+    return raw if isinstance(raw, str) else compact_json(raw)

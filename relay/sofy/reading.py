@@ -86,8 +86,7 @@ def read(
     except UnreadableBodyError as error:
         is_json = error.reason is not Reason.INVALID_JSON
         return Reading((UnreadableFact(error.reason, error.detail, None, delivery.body, is_json),), ())
-    webhook_id = envelope.webhook_id if isinstance(envelope.webhook_id, str) else None
-    if not expects(delivery.account, webhook_id):
+    if not expects(delivery.account, envelope.webhook_id):
         return Reason.UNEXPECTED_WEBHOOK_ID
     if envelope.type != STATUS_TYPE:
         return Reading((OtherFact(envelope.type, subject_of(envelope), delivery.body),), ())
@@ -97,7 +96,7 @@ def read(
 def _read_statuses(delivery: AuthenticDelivery, envelope: Envelope, e164: Callable[[str], str]) -> Reading:
     normaliser = Normaliser(envelope, account=delivery.account, received_at=delivery.received_at, e164=e164)
     facts: list[Fact] = []
-    unreadable = list(normaliser.unreadable_envelope_fields)
+    unreadable = list(envelope.unreadable)
     for item in read_items(envelope):
         if isinstance(item, BrokenItem):
             payload = compact_json(rewrite_with(delivery.body, item.raw)).encode()
