@@ -13,7 +13,7 @@ from relay.app import ADMIN_STOP_S, PRODUCER_STOP_S, TRACING_STOP_S, WINDOW_CLOS
 from relay.settings import Settings
 from relay.settings.environment import FILE_SUFFIX, KNOWN
 from relay.streams.projector import REVOKED_WITHIN_S, STOP_LIMIT_S
-from tests.deploy.kubernetes.manifests import Manifest, named, of_kind, pods
+from tests.deploy.kubernetes.manifests import WORKLOADS, Manifest, named, of_kind, pods
 
 STABLE: Final = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 EVERYWHERE: Final = (*STABLE, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by")
@@ -22,6 +22,7 @@ OUTSIDE: Final = {
     "sofy-relay-webhooks": {"tokens", "secrets"},
     "sofy-relay": {"password"},
     "sofy-relay-projector": {"password"},
+    "sofy-relay-operator": {"password"},
     "kafka-cluster-ca-cert": {"ca.crt"},
     "sofy-relay-api": {"token"},
     "sofy-relay-redis": {"url"},
@@ -40,7 +41,7 @@ _DIGEST: Final = re.compile(r"[^@]+@sha256:[0-9a-f]{64}")
 def labels(manifests: Sequence[Manifest]) -> Iterator[str]:
     """Each object has the recommended labels; workloads and their pods have all six."""
     for manifest in manifests:
-        wanted = ON_WORKLOADS if manifest["kind"] in {"Deployment", "Job"} else EVERYWHERE
+        wanted = ON_WORKLOADS if manifest["kind"] in WORKLOADS else EVERYWHERE
         if manifest["kind"] in {"Namespace", "ConfigMap", "Secret", "KafkaTopic", "KafkaUser"}:
             continue
         missing = [name for name in wanted if name not in manifest["metadata"].get("labels", {})]

@@ -30,6 +30,13 @@ _TABLE: Final[Mapping[str, Mapping[str, object]]] = {
         "spec.metrics.1": _ABSENT,
         "spec.behavior.scaleDown.stabilizationWindowSeconds": 300,
     },
+    "CronJob": {
+        "spec.concurrencyPolicy": "Forbid",
+        "spec.suspend": False,
+        "spec.timeZone": "Etc/UTC",
+        "spec.jobTemplate.spec.backoffLimit": 0,
+        "spec.jobTemplate.spec.template.spec.restartPolicy": "Never",
+    },
     "PodMonitor": {"spec.jobLabel": "app.kubernetes.io/name"},
     "ServiceAccount": {"automountServiceAccountToken": False},
     "Namespace": {"metadata.labels.pod-security~kubernetes~io/enforce": "restricted"},

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from relay.settings.environment import FILE_SUFFIX
 from tests.deploy.kubernetes.checks import variables
-from tests.deploy.kubernetes.manifests import Manifest, named, of_kind, the_deployment
+from tests.deploy.kubernetes.manifests import Manifest, named, of_kind, pods
 
 _PLACEHOLDER: Final = "sha256:" + 64 * "0"
 _USER: Final = re.compile(r"^USER\s+(\d+)(?::(\d+))?\s*$", re.MULTILINE)
@@ -32,8 +32,7 @@ def version(manifests: Sequence[Manifest], relay: str) -> Iterator[str]:
     """Labels and tags tell the version of the code beside them."""
     for manifest in manifests:
         labels = [manifest["metadata"].get("labels", {})]
-        if manifest["kind"] in {"Deployment", "Job"}:
-            labels.append(manifest["spec"]["template"]["metadata"]["labels"])
+        labels += [template["metadata"]["labels"] for _, template in pods([manifest])]
         for told in {each.get("app.kubernetes.io/version", relay) for each in labels} - {relay}:
             yield f"{named(manifest)}: labelled version {told}, this is {relay}"
     for container in _containers(manifests):
@@ -45,63 +44,72 @@ def version(manifests: Sequence[Manifest], relay: str) -> Iterator[str]:
 def user(manifests: Sequence[Manifest], dockerfile: str) -> Iterator[str]:
     """Pods run as whom the image was made for, and their group may read what is mounted."""
     [*_, (wanted, group)] = _USER.findall(dockerfile)
-    for manifest in of_kind(manifests, "Deployment", "Job"):
-        found = manifest["spec"]["template"]["spec"]["securityContext"]
+    for manifest, template in pods(manifests):
+        found = template["spec"]["securityContext"]
         for name, id_ in {"runAsUser": wanted, "runAsGroup": group, "fsGroup": group}.items():
             if str(found.get(name)) != id_:
                 yield f"{named(manifest)}: {name} is {found.get(name)}, the image's is {id_}"
 
 
 def kafka_port(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """The relay's policies let it out to the port, and the namespace, where the settings say that Kafka is."""
-    deployment = the_deployment(manifests)
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    ways = [
-        (peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name"), port["port"])
-        for policy in of_kind(manifests, "NetworkPolicy")
-        if policy["spec"]["podSelector"].get("matchLabels", {}).items() <= labels.items()
-        for rule in policy["spec"].get("egress", ())
-        for peer in rule["to"]
-        for port in rule["ports"]
-    ]
-    for server in _environment(manifests).get(_SERVERS, "").split(","):
-        host, _, port = server.strip().rpartition(":")
-        # service.namespace.svc; a broker elsewhere needs an ipBlock, which nobody here can judge.
-        match host.split("."):
-            case [_, namespace, "svc", *_] if (namespace, int(port)) not in ways:
-                yield f"{named(deployment)}: no NetworkPolicy lets it out to {server}"
+    """Policies let whoever asks Kafka out to the port, and the namespace, where the settings say that it is."""
+    for manifest, template in _of_kafka(manifests):
+        labels = template["metadata"]["labels"]
+        ways = [
+            (peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name"), port["port"])
+            for policy in of_kind(manifests, "NetworkPolicy")
+            if policy["spec"]["podSelector"].get("matchLabels", {}).items() <= labels.items()
+            for rule in policy["spec"].get("egress", ())
+            for peer in rule["to"]
+            for port in rule["ports"]
+        ]
+        for server in _environment(template, manifests).get(_SERVERS, "").split(","):
+            host, _, port = server.strip().rpartition(":")
+            # service.namespace.svc; a broker elsewhere needs an ipBlock, which nobody here can judge.
+            match host.split("."):
+                case [_, namespace, "svc", *_] if (namespace, int(port)) not in ways:
+                    yield f"{named(manifest)}: no NetworkPolicy lets it out to {server}"
 
 
 def kafka_user(manifests: Sequence[Manifest], users: Sequence[Manifest]) -> Iterator[str]:
-    """Who the relay is for Kafka is one of Strimzi's `users`, logs in as that one does, and has that one's Secret."""
-    environment, deployment = _environment(manifests), the_deployment(manifests)
-    file = environment.get(_PASSWORD) or environment.get(_CERTIFICATE)
-    if file is None:
-        return
-    login = "scram-sha-512" if _PASSWORD in environment else "tls"
-    secret = _secret_at(deployment, PurePosixPath(file).parent)
-    found = {each["metadata"]["name"]: each["spec"]["authentication"]["type"] for each in of_kind(users, "KafkaUser")}
-    if secret not in found:
-        yield f"{named(deployment)}: {file} is of the Secret {secret}, and no KafkaUser is called so"
-    elif found[secret] != login:
-        yield f"{named(deployment)}: logs in by {login}, the KafkaUser {secret} by {found[secret]}"
-    if login == "scram-sha-512" and environment.get(_USERNAME) != secret:
-        yield f"{named(deployment)}: {_USERNAME} is {environment.get(_USERNAME)}, the password is of {secret}"
+    """Who asks Kafka is one of Strimzi's `users`, logs in as that one does, and has that one's Secret."""
+    users_logins = {
+        each["metadata"]["name"]: each["spec"]["authentication"]["type"] for each in of_kind(users, "KafkaUser")
+    }
+    for manifest, template in _of_kafka(manifests):
+        environment = _environment(template, manifests)
+        file = environment.get(_PASSWORD) or environment.get(_CERTIFICATE)
+        if file is None:
+            continue
+        login = "scram-sha-512" if _PASSWORD in environment else "tls"
+        secret = _secret_at(template["spec"], PurePosixPath(file).parent)
+        if secret not in users_logins:
+            yield f"{named(manifest)}: {file} is of the Secret {secret}, and no KafkaUser is called so"
+        elif users_logins[secret] != login:
+            yield f"{named(manifest)}: logs in by {login}, the KafkaUser {secret} by {users_logins[secret]}"
+        if login == "scram-sha-512" and environment.get(_USERNAME) != secret:
+            yield f"{named(manifest)}: {_USERNAME} is {environment.get(_USERNAME)}, the password is of {secret}"
 
 
-def _environment(manifests: Sequence[Manifest]) -> dict[str, str]:
-    [container] = the_deployment(manifests)["spec"]["template"]["spec"]["containers"]
+def _of_kafka(manifests: Sequence[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:
+    """Give whoever asks Kafka, with its pod template: all but who asks Sofy alone."""
+    for manifest, template in pods(manifests):
+        if template["spec"]["containers"][0]["args"][0] != "webhooks":
+            yield manifest, template
+
+
+def _environment(template: Manifest, manifests: Sequence[Manifest]) -> dict[str, str]:
+    [container] = template["spec"]["containers"]
     return variables(container, manifests)
 
 
 def _containers(manifests: Sequence[Manifest]) -> Iterator[Mapping[str, Any]]:
-    for manifest in of_kind(manifests, "Deployment", "Job"):
-        yield from manifest["spec"]["template"]["spec"]["containers"]
+    for _, template in pods(manifests):
+        yield from template["spec"]["containers"]
 
 
-def _secret_at(deployment: Manifest, place: PurePosixPath) -> str | None:
+def _secret_at(pod: Mapping[str, Any], place: PurePosixPath) -> str | None:
     """Give the name of the Secret that is mounted there."""
-    pod = deployment["spec"]["template"]["spec"]
     at = {mount["mountPath"]: mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]}
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
     return secrets.get(at.get(str(place), ""))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.kubernetes import checks, conventions
-from tests.deploy.kubernetes.manifests import COMPONENTS, Manifest, built, built_with, of_kind, the_deployment
+from tests.deploy.kubernetes.manifests import COMPONENTS, WHOLE, Manifest, built, built_with, of_kind, the_deployment
 
 pytestmark = pytest.mark.ops
 
@@ -25,7 +25,7 @@ CHECKS: dict[str, Callable[[Sequence[Manifest]], Iterator[str]]] = {
 }
 
 
-@pytest.mark.parametrize("overlay", ["dev", "production"])
+@pytest.mark.parametrize("overlay", ["dev", "production", WHOLE])
 @pytest.mark.parametrize("check", CHECKS)
 def test_an_overlay_keeps_to(check: str, overlay: str) -> None:
     assert list(CHECKS[check](built(overlay))) == []
@@ -82,6 +82,12 @@ BREAKS: list[tuple[str, str, Callable[[Sequence[Any]], object]]] = [
         "nodes that cannot be drained",
         lambda all_: one(all_, "PodDisruptionBudget")["spec"].pop("unhealthyPodEvictionPolicy"),
     ),
+    ("table", "two reconciliations at once", lambda all_: one(all_, "CronJob")["spec"].pop("concurrencyPolicy")),
+    (
+        "table",
+        "a reconciliation that is tried six times more",
+        lambda all_: one(all_, "CronJob")["spec"]["jobTemplate"]["spec"].pop("backoffLimit"),
+    ),
     (
         "table",
         "an autoscaler of something else",
@@ -124,7 +130,7 @@ BREAKS: list[tuple[str, str, Callable[[Sequence[Any]], object]]] = [
 
 @pytest.mark.parametrize(("check", "what", "break_it"), BREAKS, ids=[what for _, what, _ in BREAKS])
 def test_a_slip_is_found(check: str, what: str, break_it: Callable[[Sequence[Any]], object]) -> None:
-    broken = copy.deepcopy(built("production"))
+    broken = copy.deepcopy(built(WHOLE))
     assert list(CHECKS[check](broken)) == []
 
     break_it(broken)

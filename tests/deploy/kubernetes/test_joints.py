@@ -8,7 +8,7 @@ import pytest
 
 from relay import __version__
 from tests.deploy.kubernetes import joints
-from tests.deploy.kubernetes.manifests import Manifest, built, of_kind, the_deployment
+from tests.deploy.kubernetes.manifests import WHOLE, Manifest, built, of_kind, the_deployment
 from tests.deploy.tools import DEPLOY
 
 pytestmark = pytest.mark.ops
@@ -22,7 +22,7 @@ CHECKS: dict[str, Callable[[Sequence[Manifest]], Iterator[str]]] = {
 }
 
 
-@pytest.mark.parametrize("overlay", ["dev", "production"])
+@pytest.mark.parametrize("overlay", ["dev", "production", WHOLE])
 @pytest.mark.parametrize("check", CHECKS)
 def test_an_overlay_fits(check: str, overlay: str) -> None:
     assert list(CHECKS[check](built(overlay))) == []
@@ -51,7 +51,7 @@ def egress(manifests: Sequence[Any]) -> Iterator[Any]:
 
 def to_another_namespace(manifests: Sequence[Any]) -> None:
     for rule in egress(manifests):
-        for peer in rule["to"]:
+        for peer in (each for each in rule["to"] if "namespaceSelector" in each):
             peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] = "elsewhere"
 
 
@@ -64,6 +64,15 @@ def another_users_secret(manifests: Sequence[Any]) -> None:
     for volume in the_deployment(manifests)["spec"]["template"]["spec"]["volumes"]:
         if volume["name"] == "kafka-user":
             volume["secret"]["secretName"] = "sofy-relay-operator"
+
+
+def cron_job(manifests: Sequence[Any]) -> Any:  # noqa: ANN401 - YAML
+    return of_kind(manifests, "CronJob")[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def without_the_policy_of_the_reconciliation(manifests: Sequence[Any]) -> None:
+    [policy] = [each for each in of_kind(manifests, "NetworkPolicy") if each["metadata"]["name"].endswith("-reconcile")]
+    policy["spec"]["egress"].clear()
 
 
 BREAKS: list[tuple[str, str, Callable[[Sequence[Any]], object]]] = [
@@ -88,16 +97,24 @@ BREAKS: list[tuple[str, str, Callable[[Sequence[Any]], object]]] = [
         "a listener that no policy lets out to",
         lambda all_: settings(all_).update(RELAY_KAFKA__BOOTSTRAP_SERVERS="kafka.kafka.svc:9095"),
     ),
+    ("kafka_port", "a reconciliation that is not let out", without_the_policy_of_the_reconciliation),
     ("kafka_port", "Kafka in another namespace than the policy's", to_another_namespace),
     ("kafka_user", "a user that is not Strimzi's", lambda all_: settings(all_).update(RELAY_KAFKA__SASL_USERNAME="me")),
     ("kafka_user", "a certificate of a user with a password", by_certificate),
     ("kafka_user", "the operator's rights for the relay", another_users_secret),
+    ("kafka_user", "a name that is not the password's", lambda all_: cron_job(all_)["containers"][0].pop("env")),
+    ("kafka_user", "no password", lambda all_: cron_job(all_)["containers"][0]["volumeMounts"].clear()),
+    (
+        "user",
+        "another user than the image's in a CronJob",
+        lambda all_: cron_job(all_)["securityContext"].update(runAsUser=1000),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("check", "what", "break_it"), BREAKS, ids=[what for _, what, _ in BREAKS])
 def test_what_does_not_fit_is_found(check: str, what: str, break_it: Callable[[Sequence[Any]], object]) -> None:
-    broken = copy.deepcopy(built("production"))
+    broken = copy.deepcopy(built(WHOLE))
     assert list(CHECKS[check](broken)) == []
 
     break_it(broken)

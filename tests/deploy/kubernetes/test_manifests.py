@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from prometheus_client import CollectorRegistry
 
 from relay.http.admin import Version, admin_app
@@ -17,18 +16,19 @@ from tests.deploy.kubernetes import checks
 from tests.deploy.kubernetes.manifests import (
     COMPONENTS,
     OVERLAYS,
+    WHOLE,
     Manifest,
     built,
     built_with,
     of_kind,
     the_deployment,
 )
+from tests.deploy.kubernetes.mounted import stand_ins
 from tests.deploy.tools import DEPLOY
 
 pytestmark = pytest.mark.ops
 
-SERVING = ("dev", "production")
-TOKEN = "0123456789abcdef0123456789abcdef"
+SERVING = ("dev", "production", WHOLE)
 
 
 def defaults() -> Settings:
@@ -68,7 +68,7 @@ def test_the_base_with_one_component_keeps_to(check: str, component: str, tmp_pa
     assert list(CHECKS[check](built_with(component, tmp_path))) == []
 
 
-@pytest.mark.parametrize(("overlay", "by_digest"), [("dev", False), ("production", True)])
+@pytest.mark.parametrize(("overlay", "by_digest"), [("dev", False), ("production", True), (WHOLE, True)])
 def test_an_image_is_what_it_says(overlay: str, by_digest: bool) -> None:
     assert list(checks.images(built(overlay), by_digest=by_digest)) == []
 
@@ -81,19 +81,6 @@ def test_the_settings_of_an_overlay_start_a_relay_without_a_warning(overlay: str
     loaded = load(stand_ins(found, tmp_path), to_serve=True)
 
     assert list(loaded.warnings) == []
-
-
-def stand_ins(variables: dict[str, str], folder: Path) -> dict[str, str]:
-    """The variables, with files in place of those that a pod would have."""
-    authority = trustme.CA().cert_pem.bytes().decode()
-    contents = {"tokens": f'["{TOKEN}"]', "secrets": "[]", "password": "planted", "ca.crt": authority}
-    changed = {}
-    for name, value in variables.items():
-        if value.startswith("/"):
-            file = folder / Path(value).name
-            file.write_text(contents[file.name])
-            changed[name] = str(file)
-    return variables | changed
 
 
 def test_production_lets_no_text_of_an_sms_through() -> None:
@@ -178,6 +165,11 @@ BREAKS: list[tuple[str, str, Callable[[list[Any]], object]]] = [
         lambda all_: pod(all_)["containers"][0]["securityContext"].update(readOnlyRootFilesystem=False),
     ),
     ("hardening", "a CPU limit", lambda all_: pod(all_)["containers"][0]["resources"]["limits"].update(cpu="1")),
+    (
+        "hardening",
+        "root in a CronJob",
+        lambda all_: one(all_, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"].clear(),
+    ),
     ("hardening", "Service links", lambda all_: pod(all_).update(enableServiceLinks=True)),
     ("mounts", "a subPath", lambda all_: pod(all_)["containers"][0]["volumeMounts"][1].update(subPath="tokens")),
     ("mounts", "no such volume", lambda all_: pod(all_)["volumes"].pop()),
@@ -217,7 +209,7 @@ BREAKS: list[tuple[str, str, Callable[[list[Any]], object]]] = [
 
 @pytest.mark.parametrize(("check", "what", "break_it"), BREAKS, ids=[what for _, what, _ in BREAKS])
 def test_a_manifest_broken_so_is_found(check: str, what: str, break_it: Callable[[list[Any]], object]) -> None:
-    broken: list[Any] = copy.deepcopy(list(built("production")))
+    broken: list[Any] = copy.deepcopy(list(built(WHOLE)))
     assert list(CHECKS[check](broken)) == []
 
     break_it(broken)

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.deploy.kubernetes.manifests import COMPONENTS, OVERLAYS, built, built_with
+from tests.deploy.kubernetes.manifests import COMPONENTS, OVERLAYS, WHOLE, built, built_with
 from tests.deploy.kubernetes.schemas import OURS, VERSIONS, refusals
 
 pytestmark = pytest.mark.ops
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, WHOLE])
 def test_an_overlay_is_valid(overlay: str, version: str) -> None:
     assert [refusal for manifest in built(overlay) for refusal in refusals(manifest, version)] == []
 

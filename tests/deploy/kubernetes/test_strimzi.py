@@ -3,6 +3,8 @@
 import asyncio
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +20,23 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as in tests
     ResourceType,
 )
 
+from relay.events.latest import take_in
+from relay.events.records import latest_record
+from relay.events.sms_status import Status
+from relay.events.times import rfc3339
 from relay.kafka_settings import destinations, topic_specs
 from relay.settings.environment import load
-from tests.deploy.kubernetes.manifests import built, of_kind
+from tests.cli.processes import relay
+from tests.cli.sofy_api import answering, beside
+from tests.deploy.kubernetes.checks import variables
+from tests.deploy.kubernetes.manifests import WHOLE, built, of_kind, pods
+from tests.deploy.kubernetes.mounted import stand_ins
 from tests.end_to_end.relay_process import RelayProcess
 from tests.kafka.guarded import PASSWORD, USER, WITHIN_S, GuardedKafka
-from tests.sofy.payloads import body
+from tests.simulator.receiver import Received, Reply
+from tests.sofy.api_stand import as_json
+from tests.sofy.payloads import body, item
+from tests.streams.facts import event
 
 pytestmark = pytest.mark.ops
 
@@ -123,6 +136,66 @@ def test_with_the_operators_rights_one_reads_writes_and_looks_and_makes_no_topic
     assert [write_one(as_user, topic) for topic in topics] == [None] * 4
     assert configs_error(as_user, topics[0]) is None
     assert write_one(as_user, f"new-{uuid.uuid4().hex}") is not None
+
+
+@pytest.mark.parametrize("as_user", ["sofy-relay-operator"], indirect=True)
+def test_with_the_operators_rights_the_cron_job_publishes_once_what_no_webhook_told(
+    as_user: GuardedKafka, tmp_path: Path
+) -> None:
+    sms_id = f"sms-{uuid.uuid4().hex}"
+    arguments, environment = reconciliation(as_user, tmp_path)
+    write_waiting(as_user, sms_id)
+    asked: list[str] = []
+
+    def delivered(request: Received) -> Reply:
+        asked.append(request.path)
+        answer = item(id=sms_id, updatedAt=rfc3339(datetime.now(UTC) - timedelta(days=2)), isSmsFallback=False)
+        return as_json(200, answer)
+
+    with beside(answering(delivered)) as url:
+        first, second = (relay(*arguments, env={**environment, "RELAY_SOFY__API_URL": url}) for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.startswith(f"{sms_id}  published  ")
+    assert second.stdout == ""
+    assert asked == [f"/v2/sms/{sms_id}"]
+
+
+@pytest.mark.parametrize("as_user", ["sofy-relay"], indirect=True)
+def test_with_the_relays_rights_the_cron_job_says_that_it_may_not_see_a_topic(
+    as_user: GuardedKafka, tmp_path: Path
+) -> None:
+    arguments, environment = reconciliation(as_user, tmp_path)
+
+    done = relay(*arguments, env=environment)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Topic sofy.sms.latest.v1 is missing, or our user may not see it: ")
+
+
+def reconciliation(kafka: GuardedKafka, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Give the CronJob's arguments and environment, for the broker of the test and its user."""
+    manifests = built(WHOLE)
+    [container] = [
+        template["spec"]["containers"][0] for manifest, template in pods(manifests) if manifest["kind"] == "CronJob"
+    ]
+    connection = kafka.by_password
+    authority = Path(str(connection.ssl_cafile)).read_text()
+    files = stand_ins(variables(container, manifests), folder, password=PASSWORD, ca_crt=authority)
+    here = {
+        "RELAY_KAFKA__BOOTSTRAP_SERVERS": ",".join(connection.bootstrap_servers),
+        "RELAY_KAFKA__SASL_USERNAME": USER,
+    }
+    return container["args"], {**files, **here}
+
+
+def write_waiting(kafka: GuardedKafka, sms_id: str) -> None:
+    """Write the latest state of an SMS that has waited for its final status for a hundred hours."""
+    seen = {"received_at": datetime.now(UTC) - timedelta(hours=100)}
+    record = latest_record(take_in(None, event(Status.PENDING, sms_id=sms_id).model_copy(update=seen), 0).state)
+    producer = Producer(client(kafka))
+    producer.produce("sofy.sms.latest.v1", record.value, record.key, headers=dict(record.headers))
+    assert producer.flush(WITHIN_S) == 0
 
 
 def client(kafka: GuardedKafka) -> dict[str, Any]:
