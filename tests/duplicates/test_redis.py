@@ -116,7 +116,7 @@ async def test_a_server_that_thaws_is_asked_again_and_told_what_it_missed(
     redis_server.resume()
 
     await until(lambda: pair[1].knows(ID))
-    assert pair[0].told.back == 2
+    await until(lambda: pair[0].told.back == 2)
 
 
 async def test_a_server_that_is_killed_and_comes_back_empty_costs_marks_and_no_more(
