@@ -6,15 +6,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OPS_STAMP := $(VENV)/.installed-ops
 PAGE_STAMP := $(VENV)/.installed-page
+BENCH_STAMP := $(VENV)/.installed-bench
 PORT ?= 9092
 MINUTES ?= 10
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults chaos consumers ops page manifests lint format kafka lock audit clean
+.PHONY: help setup demo test faults chaos consumers ops page bench bench-quick bench-micro manifests lint format kafka lock audit clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv from the lock file; quick when nothing changed
 
@@ -57,6 +58,20 @@ page: $(PAGE_STAMP) ## look at the console page in a real browser; leaves screen
 $(PAGE_STAMP): $(STAMP) tests/page/requirements.lock
 	@echo "Installing what drives the browser into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/page/requirements.lock
+	@touch $@
+
+bench: $(BENCH_STAMP) ## measure the relay, its floors and its peers on a real Kafka: 20 minutes; ARGS=--publish renews docs/performance.md
+	@$(BIN)/python -m tests.benchmark $(ARGS)
+
+bench-quick: $(BENCH_STAMP) ## the whole path and its floors alone, on the embedded broker: a minute
+	@$(BIN)/python -m tests.benchmark --quick $(ARGS)
+
+bench-micro: $(BENCH_STAMP) ## time the pure steps one by one
+	@$(BIN)/python -m pytest -p benchmark -m bench --benchmark-columns=median,iqr,rounds --benchmark-sort=name $(ARGS) tests/benchmark
+
+$(BENCH_STAMP): $(STAMP) tests/benchmark/requirements.lock
+	@echo "Installing what measures and draws into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/benchmark/requirements.lock
 	@touch $@
 
 manifests: $(STAMP) ## write what is generated in deploy/: the PrometheusRule and the dashboard
