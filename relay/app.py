@@ -123,11 +123,13 @@ class Relay:
             observer=observer,
             read=self._traced.reading(read),
         )
+
+        def oldest_unacknowledged_s() -> float:
+            return admission.oldest_unacknowledged_seconds(asyncio.get_running_loop().time())
+
         self._instruments.watch(
             ready=lambda: self._health.readiness().ready,
-            oldest_unacknowledged_seconds=lambda: admission.oldest_unacknowledged_seconds(
-                asyncio.get_running_loop().time()
-            ),
+            oldest_unacknowledged_seconds=oldest_unacknowledged_s,
             breaker_state=lambda: publisher.breaker_state,
             duplicate_window_entries=lambda: len(window),
         )
@@ -160,9 +162,7 @@ class Relay:
                     readiness=self._health.readiness,
                     in_touch=lambda: self._supervisor.in_touch,
                     breaker_state=lambda: publisher.breaker_state,
-                    oldest_unacknowledged_s=lambda: admission.oldest_unacknowledged_seconds(
-                        asyncio.get_running_loop().time()
-                    ),
+                    oldest_unacknowledged_s=oldest_unacknowledged_s,
                     records_in_flight=lambda: admission.in_flight_records,
                 ),
                 registry=registry,

@@ -147,7 +147,7 @@ class Console:
 
     def _look_once(self, *, point: bool) -> None:
         reading = self._meter.read(self._clock())
-        events = [event.as_json() for event in self._observer.new_events()]
+        events = [asdict(event) for event in self._observer.new_events()]
         points = [self._history.add(reading, self._observer.durations())] if point else []
         self._now = self._seen(reading)
         self._message = _event("look", {**self._now, "events": events, "points": points})
@@ -158,7 +158,7 @@ class Console:
 
     def _everything(self) -> bytes:
         about = asdict(self._about)
-        events = [event.as_json() for event in self._observer.last_events]
+        events = [asdict(event) for event in self._observer.last_events]
         about |= {"looks_back_s": LOOKS_BACK_S, "step_s": STEP_S, "started_at": self._started_at}
         return _event("everything", {**self._now, "about": about, "events": events, "points": self._history.points})
 
@@ -181,7 +181,7 @@ class Console:
                 "last_webhook_at": reading.total(Catalogue.LAST_WEBHOOK),
             },
             "kafka": self._kafka(reading),
-            "counted": {kind: it.as_json() for kind, it in counted.items()},
+            "counted": {kind: asdict(it) for kind, it in counted.items()},
         }
 
     def _kafka(self, reading: Reading) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from relay.console.readings import Reading, increase
 from relay.console.watching import Durations
@@ -44,10 +44,6 @@ class Counted:
 
     since_start: Mapping[str, int]
     in_window: Mapping[str, int]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give it as the page's script takes it."""
-        return {"since_start": self.since_start, "in_window": self.in_window}
 
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -114,6 +110,7 @@ def _point(before: Reading, now: Reading, durations: Durations) -> Point:
     span = max(now.at - before.at, 0.001)
     webhooks = increase(now.by(Catalogue.WEBHOOKS, "outcome"), before.by(Catalogue.WEBHOOKS, "outcome"))
     items = increase(now.by(Catalogue.EVENTS, "result"), before.by(Catalogue.EVENTS, "result"))
+    answers, acknowledgements = sorted(durations.answers), sorted(durations.acknowledgements)
     return Point(
         at=now.at,
         accepted=webhooks.get("accepted", 0) / span,
@@ -122,15 +119,15 @@ def _point(before: Reading, now: Reading, durations: Durations) -> Point:
         published=items.get("published", 0) / span,
         duplicate=items.get("duplicate", 0) / span,
         dead_lettered=items.get("dead_lettered", 0) / span,
-        answer_p50=_milliseconds(durations.answers, 0.5),
-        answer_p99=_milliseconds(durations.answers, 0.99),
-        acknowledgement_p50=_milliseconds(durations.acknowledgements, 0.5),
-        acknowledgement_p99=_milliseconds(durations.acknowledgements, 0.99),
+        answer_p50=_milliseconds(answers, 0.5),
+        answer_p99=_milliseconds(answers, 0.99),
+        acknowledgement_p50=_milliseconds(acknowledgements, 0.5),
+        acknowledgement_p99=_milliseconds(acknowledgements, 0.99),
     )
 
 
-def _milliseconds(seconds: Sequence[float], share: float) -> float | None:
-    """Give a quantile in milliseconds, by nearest rank; None of nothing."""
-    if not seconds:
+def _milliseconds(ordered: Sequence[float], share: float) -> float | None:
+    """Give a quantile of ordered seconds in milliseconds, by nearest rank; None of nothing."""
+    if not ordered:
         return None
-    return round(sorted(seconds)[int(share * (len(seconds) - 1))] * _MILLISECONDS, 3)
+    return round(ordered[int(share * (len(ordered) - 1))] * _MILLISECONDS, 3)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from relay.observability.instruments import Instruments, Vocabulary
 from relay.observability.metrics import WebhookOutcome
@@ -45,10 +45,6 @@ class LiveEvent:
     """The reason's category, or the dead letter's reason; empty where there is none."""
     recipient: str
     """Masked; empty where there is none."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Give it as the page's script takes it."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The words' meanings are in `relay.sofy.statuses`; what each field becomes is in 
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ class Normaliser:
 
     def normalise(self, item: Item) -> Normalised:
         """Give the event of one item. Never raises."""
-        extra = verbatim(item.untyped) if item.untyped else {}
+        extra = verbatim(item.untyped)
         if self._envelope_extra:
             extra["_envelope"] = self._envelope_extra
         status, reason = interpret(item.status, item.status_reason or "")
@@ -92,7 +92,7 @@ def verbatim(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
     """Give a parsed JSON value that is safe to write: a number that is not finite as a text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else "non-finite"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: verbatim(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [verbatim(inner) for inner in value]

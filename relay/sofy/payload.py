@@ -59,7 +59,7 @@ class Item(NamedTuple):
     updated_at: values.Instant | None
     price: str | None
     parts: int | None
-    untyped: Mapping[str, Any]
+    untyped: dict[str, Any]
     """What has no typed place, as parsed: fields of other names, unreadable ones, times that name no zone."""
     unreadable: Sequence[str]
     """The names of those that are there but cannot be read as what they should be."""
@@ -67,6 +67,8 @@ class Item(NamedTuple):
 
 _OPTIONAL: Final = ("statusReason", "body", "from", "to", "createdAt", "updatedAt", "price", "parts")
 _ITEM_NAMES: Final = frozenset({"id", "status", *_OPTIONAL})
+_ENVELOPE_NAMES: Final = frozenset({"id", "webhookId"})
+"""Of the fields beside `type` and `data`."""
 
 
 class Envelope(NamedTuple):
@@ -76,7 +78,7 @@ class Envelope(NamedTuple):
     id: str | None
     webhook_id: str | None
     data: Any
-    untyped: Mapping[str, Any]
+    untyped: dict[str, Any]
     """As an item's."""
     unreadable: Sequence[str]
 
@@ -110,8 +112,7 @@ def read_envelope(body: bytes) -> Envelope:
         raise UnreadableBodyError(Reason.WRONG_SHAPE, "data: neither an array nor an object")
     beside, unreadable = read.model_extra or {}, list[str]()
     envelope_id, webhook_id = (_field(beside, name, values.identifier, unreadable) for name in ("id", "webhookId"))
-    untyped = {name: value for name, value in beside.items() if name not in {"id", "webhookId"}}
-    untyped |= {name: beside[name] for name in unreadable}
+    untyped = _untyped(beside, _ENVELOPE_NAMES, unreadable)
     return Envelope(read.type, envelope_id, webhook_id, read.data, untyped, unreadable)
 
 
@@ -127,7 +128,7 @@ def subject_of(envelope: Envelope) -> str | None:
     With several items it is the first one's.
     """
     first = envelope.data[0] if isinstance(envelope.data, list) and envelope.data else envelope.data
-    found = _identifier(first.get("id")) if isinstance(first, dict) else None
+    found = values.identifier_or_none(first.get("id")) if isinstance(first, dict) else None
     return envelope.id if found is None else found
 
 
@@ -136,13 +137,6 @@ def rewrite_with(body: bytes, raw_item: object) -> Any:  # noqa: ANN401 - JSON
     # from_json, not json.loads: the parser that read it, so that both see the same values.
     parsed = from_json(body)
     return {**parsed, "data": [raw_item]}
-
-
-def _identifier(value: object) -> str | None:
-    try:
-        return values.identifier(value)
-    except ValueError:
-        return None
 
 
 def _read_item(raw: object) -> Item | BrokenItem:
@@ -165,6 +159,10 @@ def _read_item(raw: object) -> Item | BrokenItem:
     updated_at = _field(raw, "updatedAt", values.instant, unreadable)
     price = _field(raw, "price", values.price, unreadable)
     parts = _field(raw, "parts", values.segments, unreadable)
+    untyped = _untyped(raw, _ITEM_NAMES, unreadable)
+    for name, time in (("createdAt", created_at), ("updatedAt", updated_at)):
+        if time is not None and time.zoneless_text is not None:
+            untyped[name] = time.zoneless_text
     return Item(
         id=sms_id,
         status=status,
@@ -176,7 +174,7 @@ def _read_item(raw: object) -> Item | BrokenItem:
         updated_at=updated_at,
         price=price,
         parts=parts,
-        untyped=_untyped(raw, unreadable, {"createdAt": created_at, "updatedAt": updated_at}),
+        untyped=untyped,
         unreadable=unreadable,
     )
 
@@ -193,21 +191,17 @@ def _field(raw: Mapping[str, Any], name: str, read: Callable[[object], T], unrea
         return None
 
 
-def _untyped(
-    raw: Mapping[str, Any], unreadable: Sequence[str], times: Mapping[str, values.Instant | None]
-) -> Mapping[str, Any]:
-    untyped = {} if raw.keys() <= _ITEM_NAMES else {name: raw[name] for name in raw if name not in _ITEM_NAMES}
+def _untyped(raw: Mapping[str, Any], names: frozenset[str], unreadable: Sequence[str]) -> dict[str, Any]:
+    """Give the fields that are none of `names`, and then the unreadable ones."""
+    untyped = {} if raw.keys() <= names else {name: raw[name] for name in raw if name not in names}
     for name in unreadable:
         untyped[name] = raw[name]
-    for name, time in times.items():
-        if time is not None and time.zoneless_text is not None:
-            untyped[name] = time.zoneless_text
     return untyped
 
 
 def _broken(raw: dict[str, Any], name: str, reason: Reason) -> BrokenItem:
     detail = f"{name}: {'empty or no text' if name in raw else 'absent'}"
-    return BrokenItem(reason, detail, _identifier(raw.get("id")), raw)
+    return BrokenItem(reason, detail, values.identifier_or_none(raw.get("id")), raw)
 
 
 def _unreadable(error: ValidationError) -> UnreadableBodyError:

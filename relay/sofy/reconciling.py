@@ -19,7 +19,7 @@ from relay.sofy.normalise import compact_json
 from relay.sofy.payload import STATUS_TYPE
 from relay.sofy.reading import Reading, StatusFact, read
 from relay.sofy.statuses import interpret
-from relay.sofy.values import identifier
+from relay.sofy.values import identifier_or_none
 
 _COMMON_WORDS: Final = frozenset({"pending", "sent", "delivered"})
 _V1_WORDS: Final = frozenset({"errored"})
@@ -163,7 +163,7 @@ def understand(
     status = None if word is None or not word.strip() else interpret(word, reason or "")[0]
     return Answer(
         asked=asked,
-        sms_id=_identifier(answer.get("id")),
+        sms_id=identifier_or_none(answer.get("id")),
         status=status,
         word=word,
         reason=reason,
@@ -246,10 +246,3 @@ def _webhooks_use_this_word(known: Known, answer: Answer) -> bool:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _identifier(value: object) -> str | None:
-    try:
-        return identifier(value)
-    except ValueError:
-        return None

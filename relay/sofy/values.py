@@ -45,6 +45,14 @@ def identifier(value: object) -> str:
     return word(value)
 
 
+def identifier_or_none(value: object) -> str | None:
+    """Give an id to the letter; None where there is none that can be read."""
+    try:
+        return identifier(value)
+    except ValueError:
+        return None
+
+
 def price(value: object) -> str:
     """Give an exact decimal: a text keeps its zeros, a number is written without exponent."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):

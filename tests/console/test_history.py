@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -92,7 +93,7 @@ def test_what_was_counted_a_moment_ago_is_in_the_window_before_it_is_in_a_point(
 
     counted = history.counted(reading(1, {"accepted": 4}))
 
-    assert counted["webhooks"].as_json() == {"since_start": {"accepted": 4}, "in_window": {"accepted": 1}}
+    assert asdict(counted["webhooks"]) == {"since_start": {"accepted": 4}, "in_window": {"accepted": 1}}
 
 
 def test_recent_points_are_those_of_the_last_seconds_and_their_mean_is_theirs() -> None:
@@ -146,4 +147,4 @@ def test_in_the_window_is_all_that_happened_in_it_and_little_that_happened_befor
 def test_every_kind_is_there_from_the_start(kind: str) -> None:
     start = reading(0, {})
 
-    assert History(start).counted(start)[kind].as_json() == {"since_start": {}, "in_window": {}}
+    assert asdict(History(start).counted(start)[kind]) == {"since_start": {}, "in_window": {}}

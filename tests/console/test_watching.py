@@ -1,5 +1,7 @@
 """The observer of a relay with a page: counts as any does, and keeps the last events and durations, no more."""
 
+from dataclasses import asdict
+
 from prometheus_client import CollectorRegistry
 
 from relay.console.watching import EVENTS_A_LOOK, EVENTS_KEPT, LiveEvent
@@ -25,7 +27,7 @@ def test_a_dead_letter_is_kept_with_its_reason_and_without_its_detail() -> None:
 
     [event] = observer.new_events()
     assert (event.what, event.why, event.sms_id, event.recipient) == ("dead letter", "invalid_json", "", "")
-    assert "what stood there" not in str(event.as_json())
+    assert "what stood there" not in str(asdict(event))
 
 
 def test_an_event_without_a_recipient_shows_none() -> None:
@@ -33,7 +35,7 @@ def test_an_event_without_a_recipient_shows_none() -> None:
 
     publish_status(observer, "zzzzz", recipient=None)
 
-    assert observer.new_events()[0].as_json() == {
+    assert asdict(observer.new_events()[0]) == {
         "at_ms": int(BEGIN * 1000),
         "account": "default",
         "sms_id": "zzzzz",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-DEFAULT_ACCOUNT: Final = "default"
+from relay.sofy.authenticity import DEFAULT_ACCOUNT
+
 _MEMBERS: Final = ("tokens", "secrets", "webhook_ids")
 _LARGEST: Final = 1024 * 1024
 
@@ -90,7 +91,7 @@ class CredentialFile:
         Raises:
             CredentialFileError: it is nobody's.
         """
-        return self._read(is_of_accounts)
+        return self._read(is_of_accounts, self._text())
 
     def rehearse(self, edit: Callable[[str], str], *, really: bool = True) -> None:
         """Find out whether `change` would succeed: the same content takes the file's place, unless not `really`.
@@ -98,9 +99,10 @@ class CredentialFile:
         Raises:
             CredentialFileError: it would not.
         """
-        self._read(edit)
+        text = self._text()
+        self._read(edit, text)
         if really:
-            self._replace(self._text())
+            self._replace(text)
 
     def change(self, edit: Callable[[str], str]) -> bool:
         """Let `edit` make the new content of the one that is there now; say whether it differs. Durable on return.
@@ -109,15 +111,15 @@ class CredentialFile:
             CredentialFileError: it cannot be read, understood or replaced. What it held, it holds.
         """
         before = self._text()
-        after = self._read(edit)
+        after = self._read(edit, before)
         if after == before:
             return False
         self._replace(after)
         return True
 
-    def _read(self, by: Callable[[str], _Given]) -> _Given:
+    def _read(self, by: Callable[[str], _Given], text: str) -> _Given:
         try:
-            return by(self._text())
+            return by(text)
         except FormError as error:
             message = f"{self.path} {error}."
             raise CredentialFileError(message) from None
