@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from random import Random
 from typing import Final
@@ -34,35 +35,56 @@ class Answer:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    head: bytes
+    """Status line and headers as they go over the wire, each with its line break."""
+
+
+def _answer(status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Answer:
+    status_line = b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
+    return Answer(status, headers, body, status_line + _lines(headers))
+
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _json(status: int, body: bytes, *more: tuple[bytes, bytes]) -> Answer:
     length = (b"content-length", str(len(body)).encode())
-    return Answer(status, (_JSON_TYPE, length, *more), body)
+    return _answer(status, (_JSON_TYPE, length, *more), body)
 
 
-def _error(reason: Reason, status: int) -> Answer:
-    more: dict[int, tuple[bytes, bytes]] = {
-        HTTPStatus.UNAUTHORIZED: (b"www-authenticate", b'Basic realm="sofy-relay"'),
-        HTTPStatus.METHOD_NOT_ALLOWED: (b"allow", b"GET, HEAD, POST"),
-    }
+def _errors(reason: Reason, status: int) -> tuple[Answer, ...]:
+    """Give the answers of a reason, one of which is taken by chance."""
     body = b'{"error":"%s"}' % reason.value.encode()
-    return _json(status, body, *([more[status]] if status in more else []))
+    match status:
+        case HTTPStatus.UNAUTHORIZED:
+            more = [(b"www-authenticate", b'Basic realm="sofy-relay"')]
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            more = [(b"allow", b"GET, HEAD, POST")]
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            more = [(b"retry-after", b"%d" % seconds) for seconds in range(1, _LONGEST_RETRY_AFTER_S + 1)]
+        case _:
+            return (_json(status, body),)
+    return tuple(_json(status, body, header) for header in more)
 
 
 _ERRORS: Final = {
-    reason: _error(reason, meaning.status)
+    reason: _errors(reason, meaning.status)
     for reason, meaning in MEANING.items()
     if meaning.kind in (Kind.REFUSED, Kind.DEFERRED) and meaning.status is not None
 }
 
-PROBED: Final = Answer(HTTPStatus.NO_CONTENT, (), b"")
+PROBED: Final = _answer(HTTPStatus.NO_CONTENT, (), b"")
 """GET or HEAD on a webhook path. A 204 carries no content-length (RFC 9110, 8.6)."""
 
 
 def accepted(outcome: Accepted) -> Answer:
     """Give the 200 with its three counts."""
-    counts = (outcome.accepted, outcome.duplicates, outcome.dead_lettered)
+    return _accepted(outcome.accepted, outcome.duplicates, outcome.dead_lettered)
+
+
+@lru_cache(maxsize=1024)  # nearly all webhooks hold one status or a few
+def _accepted(*counts: int) -> Answer:
     return _json(HTTPStatus.OK, b'{"accepted":%d,"duplicates":%d,"dead_lettered":%d}' % counts)
 
 
@@ -71,15 +93,9 @@ def refused(reason: Reason, rng: Random) -> Answer:
 
     A reason that no answer belongs to (a dead letter's, say) is our mistake, not the sender's: `internal_error`.
     """
-    answer = _ERRORS.get(reason) or _ERRORS[Reason.INTERNAL_ERROR]
-    if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        return answer
-    retry_after = (b"retry-after", str(rng.randint(1, _LONGEST_RETRY_AFTER_S)).encode())
-    return Answer(answer.status, (*answer.headers, retry_after), answer.body)
+    return rng.choice(_ERRORS.get(reason) or _ERRORS[Reason.INTERNAL_ERROR])
 
 
 def raw(answer: Answer, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
     """Give `answer` as it goes over the wire: HTTP/1.1, and the connection closes after it."""
-    lines = [b"HTTP/1.1 %d %s" % (answer.status, HTTPStatus(answer.status).phrase.encode())]
-    lines += [name + b": " + value for name, value in (*answer.headers, *more, CLOSE)]
-    return b"\r\n".join([*lines, b"", answer.body])
+    return b"%b%b\r\n%b" % (answer.head, _lines((*more, CLOSE)), answer.body)

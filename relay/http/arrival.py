@@ -1,6 +1,6 @@
-"""What a connection knows of a request, and its application needs: when it began, and whether it is whole."""
+"""What a connection and its application tell each other of a request, beside ASGI."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from relay.reasons import Reason
 
@@ -10,18 +10,41 @@ STATE_KEY: Final = "relay.arrival"
 _LARGEST_MARGIN_S: Final = 0.1
 
 
+class Answering(Protocol):
+    """Writes the whole answer of a request; see `Arrival.answer`."""
+
+    def __call__(self, arrival: "Arrival", head: bytes, body: bytes, *, closes: bool) -> bool:
+        """Give False, and do nothing, where only ASGI's `send` can answer."""
+
+
 class Arrival:
     """One request on its way in. The protocol writes it, the application reads it; same event loop."""
 
-    __slots__ = ("complete", "first_byte", "refusal")
+    __slots__ = ("_answering", "complete", "first_byte", "passes_over", "refusal")
 
-    def __init__(self, first_byte: float) -> None:
+    def __init__(self, first_byte: float, answering: Answering | None = None) -> None:
+        self._answering = answering
         self.first_byte = first_byte
         """The running loop's `time()` when the request's first byte was read."""
         self.complete = False
         """Whether the request has arrived to its last byte."""
         self.refusal: Reason | None = None
         """Why no more of the body can be read; None as long as it can."""
+        self.passes_over = False
+        """Written by the application: the connection passes over what is left of the body, and stays open."""
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether a connection of ours wrote this, which heeds `passes_over`."""
+        return self._answering is not None
+
+    def answer(self, head: bytes, body: bytes, *, closes: bool) -> bool:
+        """Answer the request in one write, without the two messages of ASGI; False where only they can.
+
+        So it is under another server, while other requests wait behind this one, and for a peer that does not read.
+        `head` is the status line and the header lines, each with its line break, less `connection`.
+        """
+        return self._answering is not None and self._answering(self, head, body, closes=closes)
 
 
 def answer_by(first_byte: float, answer_within_s: float) -> float:

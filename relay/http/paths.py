@@ -25,12 +25,17 @@ class WebhookPaths:
         base = base_path.strip("/").encode()
         prefix = base.split(b"/") if base else []
         self._start: Final = [b"", *prefix, b"webhooks", b"sofy"]
+        self._before_token: Final = b"/".join([*self._start, b""])
 
     def find(self, raw_path: bytes) -> Place | None:
         """Give the place that `raw_path` (undecoded, without query) names, or None: 404. Never raises.
 
         The path is split before its segments are decoded: an encoded slash belongs to its segment.
         """
+        if raw_path.startswith(self._before_token):
+            token = raw_path[len(self._before_token) :]
+            if token and b"/" not in token and b"%" not in token:  # nearly all: nothing to split or to decode
+                return Place(token=token)
         segments = raw_path.split(b"/")
         if b"%" in raw_path:
             segments = [unquote_to_bytes(segment) for segment in segments]

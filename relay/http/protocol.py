@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Final, cast
 
 import httptools
@@ -12,12 +13,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from relay.http.arrival import STATE_KEY, Arrival, answer_by
+from relay.http.head import fault_of, without_upgrade
 from relay.reasons import Reason
 
 _LINGER_S: Final = 1.0
 """How long a closing connection stays half open, so that a sender still busy sending reads its answer."""
 _LINGER_BYTES: Final = 64 * 1024
 """How much of what still comes is thrown away meanwhile; the rest stays in the kernel, unread."""
+
+_CLOSE_LINE: Final = b"connection: close\r\n"
 
 Refuse = Callable[[Reason, float], bytes]
 """Counts a request refused before it is one, `seconds` after its first byte; gives the raw answer."""
@@ -84,8 +88,6 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state={}, _loop=loop)
         self.leaving = False
-        # uvicorn declares whole seconds; it only hands them to `call_later`.
-        self.timeout_keep_alive = cast("int", bounds.keep_alive_s)
         self._bounds = bounds
         self._refuse_unheard = refuse
         self._socket: asyncio.Transport | None = None
@@ -102,7 +104,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._owed: Reason | None = None
         self._discarded = 0
         self._retiring = False
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._quiet_since = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
 
@@ -149,7 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(stream)
         self._socket = stream
         self.transport = _Wire(stream, self)
-        self.timeout_keep_alive_task = self.loop.call_later(self._bounds.keep_alive_s, self.timeout_keep_alive_handler)
+        self._quiet_since = self.loop.time()
+        self._idle_timer = self.loop.call_at(self._quiet_since + self._bounds.keep_alive_s, self._end_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; an application still at work learns it by `http.disconnect`."""
@@ -173,7 +178,6 @@ class BoundedProtocol(HttpToolsProtocol):
             if data[0] in b"\r\n" and not data.strip(b"\r\n"):
                 return  # an old client's line break after its body (RFC 9112, 2.2); no request begins with it
             self._phase = _Phase.HEAD
-        self._unset_keepalive_if_required()
         self._read_at = self.loop.time()
         if self._began is None:
             self._began = self._read_at
@@ -205,6 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._phase = _Phase.HEAD
         self._fields = 0
+        self._unsettled = 0
         self._upgrade = False
         if self._began is None:
             self._began = self._read_at
@@ -215,53 +220,66 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._fields > self._bounds.max_headers:
             self._reject(Reason.HEADERS_TOO_LARGE)
         if self._phase is _Phase.HEAD:  # else a trailer: it must not join the headers that were judged
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Judge the head, then start the application or queue the request."""
-        self._settled()
+        self._moved = True
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._upgrade = True
             return
-        self._judge_head()
+        version = self.parser.get_http_version()
+        fault = fault_of(version, self.url, self.headers, max_bytes=self._bounds.max_head_bytes)
+        if fault is not None:
+            self._reject(fault)
         if len(self.pipeline) >= self._bounds.max_pipelined:
             self.cycle.keep_alive = False
             raise _RefusedError
-        self._arrival = Arrival(cast("float", self._began))
+        self._arrival = Arrival(cast("float", self._began), self._answer)
         self.scope["state"][STATE_KEY] = self._arrival
         super().on_headers_complete()
         self._phase = _Phase.BODY
         if self._retiring:
             self.cycle.keep_alive = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._forget_request_timer()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        self._settled()
+        self._moved = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         if self._upgrade:
             return
-        self._settled()
+        self._moved = True
         super().on_message_complete()
         self._arrival.complete = True
         self._phase = _Phase.BETWEEN
         self._began = None
+        self._quiet_since = self._read_at
+        self._forget_request_timer()
 
     def on_response_complete(self) -> None:
         """Go on with the next pipelined request, or with the refusal that had to wait."""
-        super().on_response_complete()
-        if self.leaving:
+        if self.transport.is_closing():
             return
-        if self.cycle.response_complete and not self.pipeline:
-            if self._owed is not None:
-                self._refuse(self._owed)
-            elif self._phase is _Phase.BODY:
-                self.leave()  # answered by an application that had not read the body
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        # uvicorn would set a timer for the silence that follows, for each answer one.
+        self._quiet_since = self.loop.time()
+        self.flow.resume_reading()
+        if self._owed is not None:
+            self._refuse(self._owed)
+        elif self._phase is _Phase.BODY:  # answered by an application that had not read the body
+            if self._arrival.passes_over:
+                self._set_request_timer(self.leave)
+            else:
+                self.leave()
 
     # Judging
 
@@ -276,49 +294,64 @@ class BoundedProtocol(HttpToolsProtocol):
                     return
                 # The parser skips the body of a request that asks for an upgrade. None is granted (RFC 9110, 7.8),
                 # so the request is parsed again without asking.
-                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                version = self.parser.get_http_version()
+                head = without_upgrade(self.parser.get_method(), version, self.url, self.headers)
+                data = head + data[upgrade.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             else:
                 return
 
-    def _head_without_upgrade(self) -> bytes:
-        version = self.parser.get_http_version().encode()
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
-        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
-
-    def _judge_head(self) -> None:
-        """Refuse what the parser lets pass: its own refusals need no line here."""
-        version = self.parser.get_http_version()
-        size = len(self.url)
-        hosts = 0
-        for name, value in self.headers:
-            size += len(name) + len(value) + len(b": \r\n")
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version != "1.1"):
-                self._reject(Reason.BAD_FRAMING)
-        if size > self._bounds.max_head_bytes:
-            self._reject(Reason.HEADERS_TOO_LARGE)
-        if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
-            self._reject(Reason.BAD_FRAMING)
-
-    def _settled(self) -> None:
-        self._moved = True
-        self._unsettled = 0
-
     def _bound(self, size: int) -> None:
         """Bound what the parser holds back unseen: an endless head, trailer or chunk extension."""
         in_head = self._phase is _Phase.HEAD
-        if not self._moved:
-            self._unsettled += size
-            if self._unsettled > self._bounds.max_head_bytes:
-                self._stop(Reason.HEADERS_TOO_LARGE if in_head else Reason.BAD_FRAMING)
-                return
-        if in_head and self._head_timer is None:
-            deadline = answer_by(cast("float", self._began), self._bounds.answer_within_s)
-            self._head_timer = self.loop.call_at(deadline, self._stop, Reason.SLOW_REQUEST)
+        self._unsettled = 0 if self._moved else self._unsettled + size
+        if self._unsettled > self._bounds.max_head_bytes:
+            self._stop(Reason.HEADERS_TOO_LARGE if in_head else Reason.BAD_FRAMING)
+        elif in_head and self._request_timer is None:
+            self._set_request_timer(partial(self._stop, Reason.SLOW_REQUEST))
+
+    # Answering
+
+    def _answer(self, arrival: Arrival, head: bytes, body: bytes, *, closes: bool) -> bool:
+        """Write a whole answer in one piece; see `Arrival.answer`. It tells uvicorn's cycle what `send` would have."""
+        cycle = self.cycle
+        if arrival is not self._arrival or cycle.response_started or cycle.disconnected or self.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        closes = closes or not cycle.keep_alive
+        self.transport.write(b"%b%b\r\n%b" % (head, _CLOSE_LINE if closes else b"", body))
+        if closes:
+            self.leave()
+        self.on_response_complete()
+        return True
+
+    # Time
+
+    def _end_if_idle(self) -> None:
+        """End a connection that was silent for too long, else look again when it might be.
+
+        One timer a connection, not one a request: most are told long before that there is another request.
+        """
+        now = self.loop.time()
+        since = now if self.busy else self._quiet_since
+        if since + self._bounds.keep_alive_s <= now:
+            self._idle_timer = None
+            self.leave()
+        else:
+            self._idle_timer = self.loop.call_at(since + self._bounds.keep_alive_s, self._end_if_idle)
+
+    def _set_request_timer(self, strike: Callable[[], None]) -> None:
+        """Have `strike` called when the request that is arriving should have arrived."""
+        deadline = answer_by(cast("float", self._began), self._bounds.answer_within_s)
+        self._request_timer = self.loop.call_at(deadline, strike)
+
+    def _forget_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
 
     # Refusing
 
@@ -354,8 +387,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _cancel_timers(self) -> None:
-        self._unset_keepalive_if_required()
-        for timer in (self._head_timer, self._write_timer, self._linger_timer):
+        for timer in (self._idle_timer, self._request_timer, self._write_timer, self._linger_timer):
             if timer is not None:
                 timer.cancel()
-        self._head_timer = self._write_timer = self._linger_timer = None
+        self._idle_timer = self._request_timer = self._write_timer = self._linger_timer = None

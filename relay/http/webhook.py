@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
 from relay.http import answers
 from relay.http.arrival import STATE_KEY, Arrival, answer_by
+from relay.http.overdue import Overdue
 from relay.http.paths import WebhookPaths
 from relay.pipeline import Accepted, Claim, DeliveryHandler, Outcome, RawDelivery, Refused
 from relay.reasons import MEANING, Kind, Reason
@@ -20,6 +21,10 @@ from relay.reasons import MEANING, Kind, Reason
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )  # W3C Trace Context, 3.2
+
+
+_PASSED_OVER_BYTES: Final = 64 * 1024
+"""How long a body is passed over so that its connection stays open; a new connection costs both sides more."""
 
 
 class WebhookObserver(Protocol):
@@ -60,10 +65,19 @@ class Sources:
     """Whether the process shuts down: then every answer closes its connection."""
 
 
+class _Head(NamedTuple):
+    """What the headers say about the body, and about the trace it belongs to."""
+
+    length: int | None
+    encoded: bool
+    awaits_continue: bool
+    traceparent: str | None
+
+
 class _Request:
     """One request while it is being judged."""
 
-    __slots__ = ("arrival", "body_bytes", "id", "receive", "scope", "send", "settled")
+    __slots__ = ("arrival", "body_bytes", "head", "id", "receive", "scope", "send", "settled")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival, request_id: str) -> None:
         self.scope = scope
@@ -71,17 +85,9 @@ class _Request:
         self.send = send
         self.arrival = arrival
         self.id = request_id
+        self.head: _Head | None = None
         self.body_bytes: int | None = None
         self.settled = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What the headers say about the body, and about the trace it belongs to."""
-
-    length: int | None
-    encoded: bool
-    traceparent: str | None
 
 
 class Webhook:
@@ -102,6 +108,7 @@ class Webhook:
         self._bounds = bounds
         self._sources = sources
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("relay.http.webhook")
+        self._overdue = Overdue(self._answer_without_outcome)
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +148,7 @@ class Webhook:
         method = scope["method"]
         if method != "POST":
             return None if method in ("GET", "HEAD") else Refused(Reason.METHOD_NOT_ALLOWED)
-        head = _read_head(scope["headers"])
+        head = request.head = _read_head(scope["headers"])
         reason = self._fault_of(head)
         if reason is not None:
             return Refused(reason)
@@ -193,12 +200,10 @@ class Webhook:
                 return chunk if len(chunks) == 1 else b"".join(chunks)
 
     async def _process(self, request: _Request, claim: Claim, body: bytes, traceparent: str | None) -> Outcome:
-        loop = asyncio.get_running_loop()
-        first_byte = request.arrival.first_byte
-        within = self._bounds.answer_within_s
+        first_byte, within = request.arrival.first_byte, self._bounds.answer_within_s
         deadline = answer_by(first_byte, within)
         # The handler promises to return by its deadline; should it not, the answer leaves without it.
-        guard = loop.call_at((deadline + first_byte + within) / 2, self._answer_without_outcome, request)
+        self._overdue.watch(request, (deadline + first_byte + within) / 2)
         try:
             return await self._handler.process(
                 RawDelivery(
@@ -210,7 +215,7 @@ class Webhook:
                 )
             )
         finally:
-            guard.cancel()
+            self._overdue.done(request)
 
     def _answer_without_outcome(self, request: _Request) -> None:
         verdict = Refused(Reason.ACKNOWLEDGEMENT_TIMEOUT)
@@ -225,25 +230,34 @@ class Webhook:
         request.settled = True
         account, outcome, reason = "", "probed", ""
         answer: answers.Answer | None = answers.PROBED
+        closes = self._sources.draining()
         if isinstance(verdict, Accepted):
             account, outcome, answer = verdict.account, "accepted", answers.accepted(verdict)
         elif verdict is not None:
             kind = MEANING[verdict.reason].kind
             account, outcome, reason = verdict.account, kind.value, verdict.reason.value
             answer = None if kind is Kind.ABANDONED else answers.refused(verdict.reason, self._sources.rng)
+            closes = closes or verdict.reason in answers.CLOSING
+            request.arrival.passes_over = not closes and kind is Kind.DEFERRED and _is_little(request)
             self._log.info(f"webhook {outcome}", reason=reason, request_id=request.id)
         try:
             if answer is not None:
-                closes = isinstance(verdict, Refused) and verdict.reason in answers.CLOSING
                 await self._send(request, answer, closes=closes)
         finally:
             seconds = asyncio.get_running_loop().time() - request.arrival.first_byte
             self._observer.webhook_ended(account, outcome, reason, seconds, request.body_bytes)
 
     async def _send(self, request: _Request, answer: answers.Answer, *, closes: bool) -> None:
-        headers = [*answer.headers, (b"x-request-id", request.id.encode())]
+        arrival = request.arrival
         # What is left of an unread body must not be taken for the next request.
-        if closes or not request.arrival.complete or self._sources.draining():
+        closes = closes or not (arrival.complete or arrival.passes_over)
+        request_id = request.id.encode()
+        head = b"%bx-request-id: %b\r\n" % (answer.head, request_id)
+        body = b"" if request.scope["method"] == "HEAD" else answer.body
+        if arrival.answer(head, body, closes=closes):
+            return
+        headers = [*answer.headers, (b"x-request-id", request_id)]
+        if closes:
             headers.append(answers.CLOSE)
         await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await request.send({"type": "http.response.body", "body": answer.body})
@@ -260,16 +274,26 @@ class Webhook:
 def _read_head(headers: Sequence[tuple[bytes, bytes]]) -> _Head:
     """Read what matters of the headers. `length` is 0 when none was declared, None when it is no number."""
     length: int | None = 0
-    encoded = False
+    encoded = awaits_continue = False
     traces: list[bytes] = []
     for name, value in headers:
         if name == b"content-length":
             length = int(value) if value.isdigit() else None
         elif name == b"content-encoding":
             encoded = encoded or any(coding.strip().lower() not in (b"", b"identity") for coding in value.split(b","))
+        elif name == b"expect":
+            awaits_continue = True
         elif name == b"traceparent":
             traces.append(value)
-    return _Head(length, encoded, one_traceparent(traces))
+    return _Head(length, encoded, awaits_continue, one_traceparent(traces) if traces else None)
+
+
+def _is_little(request: _Request) -> bool:
+    """Whether a body that was not read will come, and is so short that its connection may pass over it."""
+    head = request.head
+    if head is None or not head.length or head.awaits_continue:  # one who was not told to continue may not
+        return False
+    return request.arrival.at_hand and head.length <= _PASSED_OVER_BYTES
 
 
 def one_traceparent(values: Sequence[bytes]) -> str | None:

@@ -78,6 +78,7 @@ def configure(
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            output.drop_if_too_many,
             structlog.contextvars.merge_contextvars,
             *_STAMPS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -136,17 +137,38 @@ class _Output(logging.StreamHandler[TextIO]):
         self._ours = RepeatLimit(clock=clock, limit=_OUR_REPEATS)
         self._others = RepeatLimit(clock=clock, limit=_OTHERS_REPEATS)
 
+    def drop_if_too_many(self, logger: logging.Logger, _method: str, event: EventDict) -> EventDict:
+        """Let a line of ours pass, or drop it before anything is spent on it: structlog's first processor.
+
+        Under overload thousands of refusals a second are worth a count, and not what a line costs.
+        """
+        if not _is_ours(logger.name):
+            return event  # `emit` limits it
+        self.acquire()
+        try:
+            self._tell_left_out()
+            admitted = self._ours.admit(logger.name, _template(event))
+        finally:
+            self.release()
+        if not admitted:
+            raise structlog.DropEvent
+        return event
+
     def emit(self, record: logging.LogRecord) -> None:
-        for left_out in (*self._ours.due(), *self._others.due()):
-            super().emit(_summary(left_out))
+        self._tell_left_out()
         if self._admits(record):
             super().emit(record)
 
+    def _tell_left_out(self) -> None:
+        for left_out in (*self._ours.due(), *self._others.due()):
+            super().emit(_summary(left_out))
+
     def _admits(self, record: logging.LogRecord) -> bool:
-        if record.name == _OURS or record.name.startswith(f"{_OURS}."):
-            return self._ours.admit(record.name, _template(record))
-        # A library may set its own logger's level, so the logger's threshold alone is not enough.
-        return record.levelno >= self._others_level and self._others.admit(record.name, _template(record))
+        if not _is_ours(record.name):
+            # A library may set its own logger's level, so the logger's threshold alone is not enough.
+            return record.levelno >= self._others_level and self._others.admit(record.name, _shape(record))
+        # What comes from structlog was admitted by `drop_if_too_many`.
+        return isinstance(record.msg, dict) or self._ours.admit(record.name, _shape(record))
 
     def format(self, record: logging.LogRecord) -> str:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
@@ -168,13 +190,22 @@ def _summary(left_out: LeftOut) -> logging.LogRecord:
     )
 
 
-def _template(record: logging.LogRecord) -> str:
-    """Give what a record's like have in common: its text before arguments, digits aside; of ours, the reason too."""
+def _is_ours(logger: str) -> bool:
+    return logger == _OURS or logger.startswith(f"{_OURS}.")
+
+
+def _shape(record: logging.LogRecord) -> str:
+    """Give what a record's like have in common: its text before arguments, digits aside."""
     if isinstance(record.msg, dict):  # from structlog
-        reason = record.msg.get("reason")
-        said = str(record.msg.get("event", ""))
-        return said if reason is None else f"{said} ({reason})"
+        return _template(record.msg)
     return _DIGITS.sub("#", _text(record)[:_MAX_TEMPLATE])
+
+
+def _template(event: EventDict) -> str:
+    """Give what a structlog line's like have in common: its text, and the reason."""
+    reason = event.get("reason")
+    said = str(event.get("event", ""))
+    return said if reason is None else f"{said} ({reason})"
 
 
 def _text(record: logging.LogRecord) -> str:

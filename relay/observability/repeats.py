@@ -44,14 +44,18 @@ class RepeatLimit:
         key = (logger, template)
         if key not in self._windows and len(self._windows) >= self._most:
             key = (logger, _OTHERS)
-        window = self._windows.setdefault(key, _Window(self._clock()))
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = _Window(self._clock())
         window.seen += 1
         return window.seen <= self._limit
 
     def due(self) -> list[LeftOut]:
         """End the intervals that are over; give what each of them left out, if anything."""
+        found: list[LeftOut] = []
+        if not self._windows:
+            return found
         ended = self._clock() - self._interval_s
-        found = []
         while self._windows:
             logger, template = key = next(iter(self._windows))
             window = self._windows[key]

@@ -262,6 +262,47 @@ def test_our_own_lines_are_limited_by_text_and_reason(logs: Logs) -> None:
     assert logs.lines()[101]["event"] == ("400 more lines like this one were left out: webhook refused (unknown_token)")
 
 
+def test_a_line_of_ours_too_many_is_left_out_before_it_is_made(logs: Logs) -> None:
+    logs.configure()
+    made: list[logging.LogRecord] = []
+    logging.getLogger("relay.http.webhook").addFilter(watch := Collect(made))
+
+    for _ in range(500):
+        structlog.stdlib.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
+    logs.clock.now += 60
+    structlog.stdlib.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
+    logging.getLogger("relay.http.webhook").removeFilter(watch)
+
+    assert len(made) == 100 + 1
+    summary, again = logs.lines()[100:]
+    assert summary["event"] == "400 more lines like this one were left out: webhook deferred (overloaded)"
+    assert again["event"] == "webhook deferred"
+
+
+class Collect(logging.Filter):
+    """Lets every record pass, and keeps it."""
+
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._records.append(record)
+        return True
+
+
+def test_both_of_our_ways_to_log_are_limited_once_and_another_librarys_structlog_as_that_library(logs: Logs) -> None:
+    logs.configure()
+
+    for number in range(150):
+        structlog.stdlib.get_logger("relay.http.webhook").info("by structlog")
+        logging.getLogger("relay.http.servers").info("by the standard library")
+        structlog.stdlib.get_logger("faststream").info("by another", number=number)
+
+    written = [line["event"] for line in logs.lines()]
+    assert [written.count(said) for said in ("by structlog", "by the standard library", "by another")] == [100, 100, 10]
+
+
 def test_the_last_configuration_holds_and_writes_once(logs: Logs) -> None:
     logs.configure("debug")
     early = structlog.stdlib.get_logger("relay.app")

@@ -213,6 +213,26 @@ def test_what_shows_before_the_body_is_judged_before_the_body() -> None:
     assert authenticator.screen(Claim(None, b"wrong", [])) is Reason.UNKNOWN_TOKEN
 
 
+def test_what_was_screened_before_the_body_counts_for_that_request_and_those_credentials_alone() -> None:
+    before, after = Authenticator(ACCOUNTS), Authenticator({"default": Credentials(tokens=(b"token-3",))})
+    screened, stranger = Claim(None, b"token-1", []), Claim(None, b"wrong", [])
+
+    assert before.screen(screened) == "default"
+    assert before.screen(stranger) is Reason.UNKNOWN_TOKEN
+    assert before.authenticate(stranger, BODY, NOW) is Reason.UNKNOWN_TOKEN
+    assert isinstance(before.authenticate(screened, BODY, NOW), AuthenticDelivery)
+    assert after.authenticate(screened, BODY, NOW) is Reason.UNKNOWN_TOKEN
+
+
+def test_a_signature_is_judged_with_its_body_though_its_claim_was_screened() -> None:
+    authenticator = Authenticator(ACCOUNTS)
+    claim = Claim("signed", None, signature(b"new"))
+
+    assert authenticator.screen(claim) == "signed"
+    assert authenticator.authenticate(claim, BODY + b" ", NOW) is Reason.INVALID_SIGNATURE
+    assert isinstance(authenticator.authenticate(claim, BODY, NOW), AuthenticDelivery)
+
+
 @pytest.mark.parametrize(
     ("account", "webhook_id", "expected"),
     [("default", "w1", True), ("default", "w2", False), ("default", None, False), ("signed", "any", True)],
