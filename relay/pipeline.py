@@ -16,8 +16,9 @@ from relay.duplicates.in_flight import InFlight
 from relay.duplicates.port import DuplicateWindow
 from relay.events.record import Destination, Record
 from relay.events.records import dead_letter_record
-from relay.events.sms_status import SmsStatusEvent
+from relay.events.status_event import StatusEvent
 from relay.fact_records import record_of
+from relay.publishing.outstanding import Outstanding
 from relay.publishing.port import NotPublishedError, Publisher
 from relay.reasons import Reason
 from relay.sofy import reading as sofy
@@ -124,32 +125,19 @@ class PipelineObserver(Protocol):
     def items_received(self, account: str, count: int) -> None:
         """`count` items of an authenticated webhook were read (an unreadable body is one)."""
 
-    def item_settled(self, account: str, result: Result) -> None:
-        """One item's result: each received item has exactly one."""
+    def items_settled(self, account: str, result: Result, count: int) -> None:
+        """So many items of a webhook had this result: each received item has exactly one."""
 
     def duplicate(self, account: str, kind: DuplicateKind) -> None:
-        """An item was a duplicate (beside its `item_settled`)."""
+        """An item was a duplicate (beside its result)."""
 
     def dead_lettered(self, account: str, reason: Reason, detail: str) -> None:
         """A dead letter is durable. `detail` holds no personal data."""
 
-    def status_published(  # noqa: PLR0913 - the facts that metrics are made of, each by name
-        self,
-        *,
-        account: str,
-        sms_id: str,
-        recipient: str | None,
-        status: str,
-        category: str,
-        is_final: bool,
-        rank: int,
-        created_at: datetime | None,
-        occurred_at: datetime | None,
-        received_at: datetime,
-    ) -> None:
-        """A status event is durable. `category` is empty where the event has no reason.
+    def statuses_published(self, account: str, events: Sequence[StatusEvent]) -> None:
+        """Status events of a webhook are durable.
 
-        `recipient` is as it came, whatever the privacy modes: it must not be shown but masked.
+        Their `recipient` is as it came, whatever the privacy modes: it must not be shown but masked.
         """
 
     def field_unreadable(self, field: str) -> None:
@@ -164,15 +152,14 @@ class _Entry:
     """One item on its way through the pipeline."""
 
     record: Record
-    event: SmsStatusEvent | None = None
+    event: StatusEvent | None = None
     reason: Reason | None = None
     """Why it is a dead letter."""
     detail: str = ""
     result: Result | None = None
     """Known once it is settled; an item that is not durable stays None."""
     failure: Reason | None = None
-    awaited: bool = True
-    """Whether its webhook still waits for it."""
+    """Why it is not known to be durable; one whose webhook no longer waits for it has a failure too."""
 
 
 class Pipeline:
@@ -189,7 +176,8 @@ class Pipeline:
         observer: PipelineObserver,
         read: Read = sofy.read,
     ) -> None:
-        """Take the parts; nothing is started."""
+        """Take the parts, within the running loop; nothing is started."""
+        self._loop = asyncio.get_running_loop()
         self._authenticator = authenticator
         self._e164 = e164
         self._privacy = privacy
@@ -237,10 +225,14 @@ class Pipeline:
             return Refused(reading, authentic.account)
         self._report(authentic.account, reading)
         entries = [self._entry(fact, authentic, delivery.traceparent) for fact in reading.facts]
-        for start in range(0, len(entries), CHUNK):
-            if not await self._publish(entries[start : start + CHUNK], authentic, delivery.deadline):
-                break
-        return self._conclude(entries, authentic.account)
+        outstanding = Outstanding(self._loop, delivery.deadline)
+        try:
+            for start in range(0, len(entries), CHUNK):
+                if not await self._publish(entries[start : start + CHUNK], authentic, outstanding):
+                    break
+        finally:
+            outcome = self._conclude(entries, authentic.account)
+        return outcome
 
     def _report(self, account: str, reading: Reading) -> None:
         self._observer.items_received(account, len(reading.facts))
@@ -257,54 +249,49 @@ class Pipeline:
             case OtherFact():
                 return _Entry(record)
 
-    async def _publish(self, entries: Sequence[_Entry], delivery: AuthenticDelivery, deadline: float) -> bool:
+    async def _publish(self, entries: Sequence[_Entry], delivery: AuthenticDelivery, outstanding: Outstanding) -> bool:
         """Make one chunk durable; say whether all of it is."""
-        await self._attempt(entries, delivery.account, deadline)
+        await self._attempt(entries, delivery.account, outstanding)
         too_large = [entry for entry in entries if entry.failure is Reason.RECORD_TOO_LARGE]
         if too_large:
             for entry in too_large:
                 _shrink(entry, delivery)
-            await self._attempt(too_large, delivery.account, deadline)
+            await self._attempt(too_large, delivery.account, outstanding)
         return all(entry.result is not None for entry in entries)
 
-    async def _attempt(self, entries: Sequence[_Entry], account: str, deadline: float) -> None:
+    async def _attempt(self, entries: Sequence[_Entry], account: str, outstanding: Outstanding) -> None:
         """Hand over what is new, join what is on its way, and wait until the deadline at most."""
         owned: dict[str, _Entry] = {}
-        joined: list[tuple[_Entry, asyncio.Future[Reason | None], DuplicateKind]] = []
         for entry in entries:
-            other = self._in_flight.join(entry.record.id)
-            if other is None:
-                owned[entry.record.id] = entry
+            id_ = entry.record.id
+            kind = DuplicateKind.IN_WEBHOOK if id_ in owned else DuplicateKind.IN_FLIGHT
+            if self._in_flight.join(id_, partial(self._settle_joined, entry, account, kind, outstanding)):
+                outstanding.add()
             else:
-                kind = DuplicateKind.IN_WEBHOOK if entry.record.id in owned else DuplicateKind.IN_FLIGHT
-                joined.append((entry, other, kind))
-        waits: list[asyncio.Future[None] | asyncio.Future[Reason | None]] = [future for _, future, _ in joined]
-        waits += await self._hand_over(owned, account, deadline)
-        left = deadline - asyncio.get_running_loop().time()
-        if waits and left > 0:
-            await asyncio.wait(waits, timeout=left)
-        for entry, future, kind in joined:
-            self._settle_joined(entry, future, account, kind)
-        for entry in owned.values():
-            if entry.result is None and entry.failure is None:
-                entry.failure, entry.awaited = Reason.ACKNOWLEDGEMENT_TIMEOUT, False
+                owned[id_] = entry
+        try:
+            await self._hand_over(owned, account, outstanding)
+            await outstanding.wait()
+        finally:
+            for entry in entries:
+                if entry.result is None and entry.failure is None:
+                    entry.failure = Reason.ACKNOWLEDGEMENT_TIMEOUT
 
-    async def _hand_over(self, owned: dict[str, _Entry], account: str, deadline: float) -> list[asyncio.Future[None]]:
-        """Publish the owned entries that the window does not know; give their acknowledgements."""
-        acknowledgements = []
+    async def _hand_over(self, owned: dict[str, _Entry], account: str, outstanding: Outstanding) -> None:
+        """Publish the owned entries that the window does not know."""
         left = dict(owned)
         failure = Reason.INTERNAL_ERROR
         try:
             for known in await self._window.known(list(owned)):
                 self._settle_duplicate(left.pop(known), account, DuplicateKind.WINDOW)
                 self._in_flight.release(known)
-            for id_, entry in owned.items():
-                if id_ not in left:
-                    continue
-                acknowledgement = await self._publisher.publish(entry.record, deadline=deadline)
+            if outstanding.is_late:
+                failure = Reason.ACKNOWLEDGEMENT_TIMEOUT
+                return
+            for id_, entry in list(left.items()):
+                self._publisher.publish(entry.record, partial(self._settle, entry, outstanding))
+                outstanding.add()
                 del left[id_]
-                acknowledgement.add_done_callback(partial(self._acknowledged, entry, account))
-                acknowledgements.append(acknowledgement)
         except NotPublishedError as error:
             failure = error.reason
         finally:
@@ -312,67 +299,53 @@ class Pipeline:
             for id_, entry in left.items():
                 entry.failure = failure
                 self._in_flight.settle(id_, failure)
-        return acknowledgements
 
-    def _acknowledged(self, entry: _Entry, account: str, acknowledgement: asyncio.Future[None]) -> None:
+    def _settle(self, entry: _Entry, outstanding: Outstanding, failure: Reason | None) -> None:
         """Take the outcome of a record, in time or late: the window learns it only here."""
-        error = acknowledgement.exception()
-        failure = None
-        if error is not None:
-            failure = error.reason if isinstance(error, NotPublishedError) else Reason.PRODUCER_FAILED
         self._in_flight.settle(entry.record.id, failure)
-        if failure is not None:
-            entry.failure = failure
-        elif entry.awaited:
+        if entry.failure is not None:  # its webhook waits no longer
+            if failure is None:
+                self._observer.acknowledged_late()
+            return
+        if failure is None:
             entry.result = _RESULT[entry.record.destination]
-            self._observer.item_settled(account, entry.result)
-            self._report_durable(entry, account)
         else:
-            self._observer.acknowledged_late()
-
-    def _report_durable(self, entry: _Entry, account: str) -> None:
-        if entry.reason is not None:
-            self._observer.dead_lettered(account, entry.reason, entry.detail)
-        if entry.event is not None:
-            event = entry.event
-            self._observer.status_published(
-                account=account,
-                sms_id=event.sms_id,
-                recipient=event.recipient,
-                status=event.status,
-                category="" if event.reason is None else event.reason.category,
-                is_final=event.is_final,
-                rank=event.status_rank,
-                created_at=event.created_at,
-                occurred_at=event.occurred_at,
-                received_at=event.received_at,
-            )
+            entry.failure = failure
+        outstanding.settle()
 
     def _settle_joined(
-        self, entry: _Entry, future: asyncio.Future[Reason | None], account: str, kind: DuplicateKind
+        self, entry: _Entry, account: str, kind: DuplicateKind, outstanding: Outstanding, failure: Reason | None
     ) -> None:
-        failure = future.result() if future.done() else Reason.ACKNOWLEDGEMENT_TIMEOUT
+        """Take the outcome of the record that this one is a duplicate of."""
+        if entry.failure is not None:
+            return
         if failure is None:
             self._settle_duplicate(entry, account, kind)
         else:
             entry.failure = failure
+        outstanding.settle()
 
     def _settle_duplicate(self, entry: _Entry, account: str, kind: DuplicateKind) -> None:
         entry.result = Result.DUPLICATE
-        self._observer.item_settled(account, Result.DUPLICATE)
         self._observer.duplicate(account, kind)
 
     def _conclude(self, entries: Sequence[_Entry], account: str) -> Outcome:
-        failures = [entry for entry in entries if entry.result is None]
-        for _ in failures:
-            self._observer.item_settled(account, Result.DEFERRED)
-        if failures:
-            reason = next((entry.failure for entry in failures if entry.failure is not None), Reason.INTERNAL_ERROR)
+        """Report each item's result and what is durable; give the outcome of them all."""
+        results = [entry.result or Result.DEFERRED for entry in entries]
+        for result in set(results):
+            self._observer.items_settled(account, result, results.count(result))
+        published = [entry.event for entry in entries if entry.event is not None and entry.result is Result.PUBLISHED]
+        if published:
+            self._observer.statuses_published(account, published)
+        for entry in entries:
+            if entry.reason is not None and entry.result is Result.DEAD_LETTERED:
+                self._observer.dead_lettered(account, entry.reason, entry.detail)
+        if Result.DEFERRED in results:
+            reason = next((entry.failure for entry in entries if entry.failure is not None), Reason.INTERNAL_ERROR)
             # Even its stub was too large: no dead letter came of it, so it is no reason for a 200.
             return Refused(Reason.RECORD_REFUSED if reason is Reason.RECORD_TOO_LARGE else reason, account)
-        results = [entry.result for entry in entries]
         duplicates, dead_lettered = results.count(Result.DUPLICATE), results.count(Result.DEAD_LETTERED)
-        return Accepted(account, len(results) - duplicates - dead_lettered, duplicates, dead_lettered)
+        return Accepted(account, len(entries) - duplicates - dead_lettered, duplicates, dead_lettered)
 
 
 def _shrink(entry: _Entry, delivery: AuthenticDelivery) -> None:
@@ -390,4 +363,4 @@ def _shrink(entry: _Entry, delivery: AuthenticDelivery) -> None:
             received_at=delivery.received_at,
             is_json=True,
         )
-    entry.record, entry.event, entry.failure, entry.awaited = private.stub(record), None, None, True
+    entry.record, entry.event, entry.failure = private.stub(record), None, None

@@ -7,14 +7,14 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 import phonenumbers
 
 from relay.events.record import Record
-from relay.events.sms_status import SmsStatusEvent
+from relay.events.status_event import StatusEvent
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _KEPT_DIGITS: Final = 2
@@ -44,18 +44,15 @@ class Privacy:
         return self.keep_body and self.numbers is Numbers.KEEP
 
 
-def of_event(event: SmsStatusEvent, privacy: Privacy) -> SmsStatusEvent:
+def of_event(event: StatusEvent, privacy: Privacy) -> StatusEvent:
     """Give the event as the modes allow it: body, recipient, a sender that is a number, extra."""
     if privacy.keeps_everything:
         return event
-    source = event.source.model_copy(update={"extra": _names_only(event.source.extra)})
-    return event.model_copy(
-        update={
-            "body": event.body if privacy.keep_body else None,
-            "recipient": None if event.recipient is None else of_number(event.recipient, privacy),
-            "sender": _of_sender(event.sender, privacy),
-            "source": source,
-        }
+    return event._replace(
+        body=event.body if privacy.keep_body else None,
+        recipient=None if event.recipient is None else of_number(event.recipient, privacy),
+        sender=_of_sender(event.sender, privacy),
+        extra=_names_only(event.extra),
     )
 
 
@@ -81,8 +78,8 @@ def of_dead_letter(record: Record, privacy: Privacy) -> Record:
 def stub(record: Record) -> Record:
     """Give the record with the size and hash of its value in the value's place."""
     value = {"size": len(record.value), "sha256": hashlib.sha256(record.value).hexdigest()}
-    return replace(
-        record, value=json.dumps(value).encode(), headers={**record.headers, "content-type": "application/json"}
+    return record._replace(
+        value=json.dumps(value).encode(), headers={**record.headers, "content-type": "application/json"}
     )
 
 

@@ -5,7 +5,6 @@ so nothing is there to cost. What a span says, and OpenTelemetry, are `relay.obs
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ from relay.http.arrival import STATE_KEY, Arrival
 from relay.http.paths import Place, WebhookPaths
 from relay.http.webhook import Webhook, WebhookObserver, one_traceparent
 from relay.pipeline import Accepted, Claim, DeliveryHandler, Outcome, RawDelivery, Refused
-from relay.publishing.port import NotPublishedError, Publisher
+from relay.publishing.port import NotPublishedError, Publisher, Settled
 from relay.reasons import MEANING, Reason
 from relay.sofy.authenticity import AuthenticDelivery
 from relay.sofy.reading import Read, Reading, UnreadableFact
@@ -306,29 +305,21 @@ class _TracedPublisher:
     def unavailable(self) -> Reason | None:
         return self._publisher.unavailable
 
-    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
+    def publish(self, record: Record, settled: Settled) -> None:
         request = _current.get()
         if request is None:
-            return await self._publisher.publish(record, deadline=deadline)
+            self._publisher.publish(record, settled)
+            return
         publishing = request.publishing(record, self._topics[record.destination])
         if publishing.traceparent is not None and record.destination in _TRACED:
-            record = dataclasses.replace(record, headers={**record.headers, "traceparent": publishing.traceparent})
+            record = record._replace(headers={**record.headers, "traceparent": publishing.traceparent})
+
+        def ended(failure: Reason | None) -> None:
+            publishing.settle(None if failure is None else failure.value)
+            settled(failure)
+
         try:
-            acknowledgement = await self._publisher.publish(record, deadline=deadline)
+            self._publisher.publish(record, ended)
         except BaseException as error:
-            publishing.settle(_word(error))
+            publishing.settle(error.reason.value if isinstance(error, NotPublishedError) else type(error).__name__)
             raise
-        acknowledgement.add_done_callback(lambda done: publishing.settle(_outcome(done)))
-        return acknowledgement
-
-
-def _outcome(acknowledgement: asyncio.Future[None]) -> str | None:
-    if acknowledgement.cancelled():
-        return asyncio.CancelledError.__name__
-    return _word(acknowledgement.exception())
-
-
-def _word(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    return error.reason.value if isinstance(error, NotPublishedError) else type(error).__name__

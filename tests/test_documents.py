@@ -20,6 +20,7 @@ from relay.demo.broker import EmbeddedBroker
 from relay.events.records import status_record
 from relay.events.schemas import example_dead_letter, example_event, example_other
 from relay.events.sms_status import Category, SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from relay.observability.metrics import catalogue, projector_catalogue
 from relay.publishing.replacement import Cause
 from relay.reasons import MEANING, Kind, Reason
@@ -231,12 +232,12 @@ STATUS_ROWS = rows(section(ROOT / "docs/event.md", "Statuses and reasons"))
 def test_a_row_of_the_statuses_table_is_what_the_relay_does(row: list[str]) -> None:
     words = {"empty": "", "other": "a word that no table holds"}
 
-    status, reason = interpret(words.get(row[0], code(row[0])), words.get(row[1], code(row[1])))
+    meaning = interpret(words.get(row[0], code(row[0])), words.get(row[1], code(row[1])))
 
     told = ["reason null", "–"]
-    if reason is not None:
-        told = [f"`{reason.category}`", json.dumps(reason.permanent)]
-    assert row[2:] == [f"`{status}`", *told]
+    if meaning.reason is not None:
+        told = [f"`{meaning.reason.category}`", json.dumps(meaning.reason.permanent)]
+    assert row[2:] == [f"`{meaning.status}`", *told]
 
 
 def test_the_events_page_names_every_status_and_category() -> None:
@@ -261,7 +262,7 @@ def test_the_readmes_event_is_a_golden_one() -> None:
 
 
 def test_the_events_page_has_every_header() -> None:
-    traced = status_record(example_event(Status.DELIVERED), traceparent="00-1-2-01")
+    traced = status_record(StatusEvent.of(example_event(Status.DELIVERED)), traceparent="00-1-2-01")
 
     table = rows(section(ROOT / "docs/event.md", "Record"))
 
@@ -270,7 +271,7 @@ def test_the_events_page_has_every_header() -> None:
 
 
 def test_other_events_differ_from_status_events_in_the_headers_that_the_page_names() -> None:
-    other, status = example_other().headers, status_record(example_event(Status.DELIVERED)).headers
+    other, status = example_other().headers, status_record(StatusEvent.of(example_event(Status.DELIVERED))).headers
 
     differing = {name for name in {*other, *status} if other.get(name) != status.get(name)}
 

@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from relay.observability.instruments import Instruments, Vocabulary
 from relay.observability.metrics import WebhookOutcome
-from relay.observability.observer import Observer
+from relay.observability.observer import Observer, PublishedStatus
 
 EVENTS_KEPT: Final = 60
 """Live events that a page which is just opened shows."""
@@ -112,44 +111,31 @@ class WatchingObserver(Observer):
         if outcome == WebhookOutcome.ACCEPTED:
             self._answers.append(seconds)
 
-    def published(self, destination: str, seconds: float) -> None:
-        """A record was acknowledged; see `Observer`."""
+    def published(self, destination: str, seconds: Sequence[float]) -> None:
+        """Records were acknowledged; see `Observer`."""
         super().published(destination, seconds)
-        self._acknowledgements.append(seconds)
+        self._acknowledgements.extend(seconds)
 
     def dead_lettered(self, account: str, reason: str, detail: str) -> None:
         """A dead letter is durable; see `Observer`."""
         super().dead_lettered(account, reason, detail)
         self._new_dead_letters.append(_Happened(account, "", "dead letter", reason, None, self._now()))
 
-    def status_published(  # noqa: PLR0913 - the shape is the pipeline's protocol; all are by keyword
-        self,
-        *,
-        account: str,
-        sms_id: str,
-        recipient: str | None,
-        status: str,
-        category: str,
-        is_final: bool,
-        rank: int,
-        created_at: datetime | None,
-        occurred_at: datetime | None,
-        received_at: datetime,
-    ) -> None:
-        """A status event is durable; see `Observer`."""
-        super().status_published(
-            account=account,
-            sms_id=sms_id,
-            recipient=recipient,
-            status=status,
-            category=category,
-            is_final=is_final,
-            rank=rank,
-            created_at=created_at,
-            occurred_at=occurred_at,
-            received_at=received_at,
+    def statuses_published(self, account: str, events: Sequence[PublishedStatus]) -> None:
+        """Status events of a webhook are durable; see `Observer`."""
+        super().statuses_published(account, events)
+        now = self._now()
+        self._new.extend(
+            _Happened(
+                account,
+                event.sms_id,
+                event.status,
+                "" if event.reason is None else event.reason.category,
+                event.recipient,
+                now,
+            )
+            for event in events[-EVENTS_A_LOOK:]
         )
-        self._new.append(_Happened(account, sms_id, status, category, recipient, self._now()))
 
     def _masked_or_none(self, recipient: str | None) -> str:
         return "" if recipient is None else self._masked(recipient)

@@ -1,42 +1,49 @@
 """Records on their way: a duplicate of one joins it and shares its outcome."""
 
-import asyncio
+from collections.abc import Callable
 
 from relay.duplicates.port import DuplicateWindow
 from relay.reasons import Reason
+
+Told = Callable[[Reason | None], None]
+"""Told once what became of a record: None is durable, else why not. Must not raise."""
 
 
 class InFlight:
     """Knows which ids wait for their acknowledgement in this process.
 
-    Whoever gets no future from `join` owns the id and must call `settle` or `release` for it, exactly once.
+    Whomever `join` does not let join owns the id and must call `settle` or `release` for it, exactly once.
     """
 
     def __init__(self, window: DuplicateWindow) -> None:
         """Take the window that remembers what was acknowledged."""
         self._window = window
-        self._waiting: dict[str, asyncio.Future[Reason | None]] = {}
+        self._waiting: dict[str, list[Told] | None] = {}
 
-    def join(self, id: str) -> asyncio.Future[Reason | None] | None:  # noqa: A002 - the records' own name
-        """Give the outcome of the record with this id that is on its way: None = durable, else why not.
-
-        Without one give None: the caller is now its owner. The future must not be cancelled: others
-        wait for it too.
-        """
-        found = self._waiting.get(id)
-        if found is None:
-            self._waiting[id] = asyncio.get_running_loop().create_future()
-        return found
+    def join(self, id: str, told: Told) -> bool:  # noqa: A002 - the records' own name
+        """Say whether a record with this id is on its way: `told` is called at its end. If not, the caller owns it."""
+        if id not in self._waiting:
+            self._waiting[id] = None
+            return False
+        others = self._waiting[id]
+        if others is None:
+            others = self._waiting[id] = []
+        others.append(told)
+        return True
 
     def settle(self, id: str, failure: Reason | None) -> None:  # noqa: A002 - the records' own name
         """End the way of an owned id: remembered if its record is durable (no failure), else forgotten."""
         if failure is None:
             self._window.remember(id)
-        self._waiting.pop(id).set_result(failure)
+        self._tell(id, failure)
 
     def release(self, id: str) -> None:  # noqa: A002 - the records' own name
         """End the way of an owned id that the window knows: durable already, and in the window it keeps its age."""
-        self._waiting.pop(id).set_result(None)
+        self._tell(id, None)
+
+    def _tell(self, id: str, failure: Reason | None) -> None:  # noqa: A002 - the records' own name
+        for told in self._waiting.pop(id) or ():
+            told(failure)
 
     def __len__(self) -> int:
         """Give how many ids are on their way."""

@@ -1,8 +1,8 @@
 """A record as it goes to Kafka, before anybody knows of topics or clients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Destination(StrEnum):
@@ -15,8 +15,7 @@ class Destination(StrEnum):
     """Written by `relay project` alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One Kafka record: what it says, and the identity that makes a second one a duplicate."""
 
     destination: Destination

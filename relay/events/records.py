@@ -3,17 +3,15 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from relay.events import cloudevents
 from relay.events.identity import payload_id
 from relay.events.latest import SmsLatestState
 from relay.events.record import Destination, Record
-from relay.events.sms_status import SmsStatusEvent
+from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent, written
 from relay.events.times import milliseconds, rfc3339
 from relay.reasons import Reason
 
-_STATUS_EVENT: Final = TypeAdapter(SmsStatusEvent)
 DEAD_LETTER_SCHEMA: Final = "urn:sofy-relay:schema:dead-letter:1"
 
 
@@ -22,24 +20,40 @@ def source_of(account: str) -> str:
     return f"/sofy/{account}"
 
 
-def status_record(event: SmsStatusEvent, traceparent: str | None = None) -> Record:
+def status_record(event: StatusEvent, traceparent: str | None = None) -> Record:
     """Give the record of a status event; its key is the SMS id in UTF-8, so one SMS is one partition."""
+    reception, sms_id = event.reception, event.sms_id
+    occurred = None if event.occurred is None else event.occurred.text
+    headers = _status_headers(event.event_id, reception.account, event.meaning.status, sms_id, occurred, traceparent)
+    # By position, which costs half of what names cost.
+    return Record(Destination.STATUS, event.event_id, sms_id.encode(), written(event), headers, reception.received_ms)
+
+
+def contract_record(event: SmsStatusEvent) -> Record:
+    """Give what `status_record` gives, with the value that the contract's own model writes: of examples."""
+    occurred = None if event.occurred_at is None else rfc3339(event.occurred_at)
     return Record(
         destination=Destination.STATUS,
         id=event.event_id,
         key=event.sms_id.encode(),
-        value=_STATUS_EVENT.dump_json(event),
-        headers=cloudevents.headers(
-            id=event.event_id,
-            source=source_of(event.source.account),
-            type=cloudevents.SMS_STATUS_TYPE + event.status,
-            dataschema=cloudevents.SMS_STATUS_SCHEMA,
-            subject=event.sms_id,
-            time=None if event.occurred_at is None else rfc3339(event.occurred_at),
-            partitionkey=event.sms_id,
-            traceparent=traceparent,
-        ),
+        value=event.model_dump_json().encode(),
+        headers=_status_headers(event.event_id, event.source.account, event.status, event.sms_id, occurred, None),
         timestamp_ms=milliseconds(event.received_at),
+    )
+
+
+def _status_headers(  # noqa: PLR0913, PLR0917 - one argument a fact; by position, which costs half
+    event_id: str, account: str, status: Status, sms_id: str, occurred: str | None, traceparent: str | None
+) -> dict[str, str]:
+    return cloudevents.headers(
+        id=event_id,
+        source=source_of(account),
+        type=cloudevents.SMS_STATUS_TYPE + status,
+        dataschema=cloudevents.SMS_STATUS_SCHEMA,
+        subject=sms_id,
+        time=occurred,
+        partitionkey=sms_id,
+        traceparent=traceparent,
     )
 
 

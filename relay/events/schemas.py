@@ -19,7 +19,7 @@ from relay.events.examples import (
 )
 from relay.events.latest import SmsLatestState, Transition
 from relay.events.record import Record
-from relay.events.records import DEAD_LETTER_SCHEMA, latest_record, status_record
+from relay.events.records import DEAD_LETTER_SCHEMA, contract_record, latest_record
 from relay.events.sms_status import SmsStatusEvent, Status
 from relay.events.times import PATTERN
 from relay.reasons import MEANING, Kind, Reason
@@ -114,7 +114,7 @@ def _contract(bare: Contract, examples: Callable[[], dict[str, Record]]) -> Cont
 
 
 def _status_examples() -> dict[str, Record]:
-    return {str(status): status_record(example_event(status)) for status in Status}
+    return {str(status): contract_record(example_event(status)) for status in Status}
 
 
 def _other_examples() -> dict[str, Record]:

@@ -7,9 +7,9 @@ their words (results, destinations, reasons) are text here, since this room know
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -17,6 +17,50 @@ from relay.observability.instruments import NO_ACCOUNT, Instruments, Vocabulary
 
 _UNKNOWN_STATUS: Final = "unknown"
 _REMEMBERED_SMS: Final = 100_000  # about 20 MB when full; an SMS's webhooks come within minutes
+
+
+class PublishedReason(Protocol):
+    """Why an SMS is in its status, as far as it is counted."""
+
+    @property
+    def category(self) -> str:
+        """The reason in the contract's closed vocabulary."""
+
+
+class PublishedStatus(Protocol):
+    """A status event, as far as it is counted and shown: a part of the event contract's shape."""
+
+    @property
+    def sms_id(self) -> str:
+        """The SMS."""
+
+    @property
+    def recipient(self) -> str | None:
+        """To whom, as it came: it must not be shown but masked."""
+
+    @property
+    def status(self) -> str:
+        """What became of it."""
+
+    @property
+    def status_rank(self) -> int:
+        """The status's place in an SMS's life."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other status follows."""
+
+    @property
+    def reason(self) -> PublishedReason | None:
+        """Why, if the provider said so."""
+
+    @property
+    def created_at(self) -> datetime | None:
+        """Aware; by the provider's clock, as the next one."""
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """Aware."""
 
 
 class Observer:
@@ -34,6 +78,10 @@ class Observer:
         self._on = instruments
         self._topics = dict(vocabulary.topics)
         self._clock = clock
+        self._in_flight = 0
+        self._last_webhook = 0.0
+        instruments.webhooks_in_flight.set_function(lambda: self._in_flight)
+        instruments.last_webhook.set_function(lambda: self._last_webhook)
         self._order = _Order(vocabulary, remembered_sms)
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -41,7 +89,7 @@ class Observer:
 
     def webhook_started(self) -> None:
         """A request was begun; exactly one `webhook_ended` follows."""
-        self._on.webhooks_in_flight.inc()
+        self._in_flight += 1
 
     def webhook_ended(self, account: str, outcome: str, reason: str, seconds: float, body_bytes: int | None) -> None:
         """A request ended.
@@ -54,14 +102,14 @@ class Observer:
             body_bytes: The size of a body that was read whole, else None.
         """
         on = self._on
-        on.webhooks_in_flight.dec()
+        self._in_flight -= 1
         on.webhooks[account, outcome, reason].inc()
         on.webhook_duration[(outcome,)].observe(seconds)
         if body_bytes is not None:
             on.webhook_body.observe(body_bytes)
         if account != NO_ACCOUNT and (account,) in on.events_received:
             # Whoever scans the port must not silence the alarm that Sofy has fallen silent.
-            on.last_webhook.set(self._clock())
+            self._last_webhook = self._clock()
 
     # Pipeline
 
@@ -69,12 +117,12 @@ class Observer:
         """`count` items of an authenticated webhook were read (an unreadable body is one)."""
         self._on.events_received[(account,)].inc(count)
 
-    def item_settled(self, account: str, result: str) -> None:
-        """One item's result: each received item has exactly one."""
-        self._on.events[account, result].inc()
+    def items_settled(self, account: str, result: str, count: int) -> None:
+        """So many items of a webhook had this result: each received item has exactly one."""
+        self._on.events[account, result].inc(count)
 
     def duplicate(self, account: str, kind: str) -> None:
-        """An item was a duplicate (beside its `item_settled`)."""
+        """An item was a duplicate (beside its result)."""
         self._on.duplicates[account, kind].inc()
 
     def dead_lettered(self, account: str, reason: str, detail: str) -> None:
@@ -82,34 +130,23 @@ class Observer:
         self._on.dead_letters[(reason,)].inc()
         self._log.warning("dead letter", account=account, reason=reason, detail=detail)
 
-    def status_published(  # noqa: PLR0913 - the shape is the pipeline's protocol; all are by keyword
-        self,
-        *,
-        account: str,
-        sms_id: str,
-        recipient: str | None,
-        status: str,
-        category: str,
-        is_final: bool,
-        rank: int,
-        created_at: datetime | None,
-        occurred_at: datetime | None,
-        received_at: datetime,
-    ) -> None:
-        """A status event is durable. `category` is empty where the event has no reason."""
-        # The age is the record's now, not the webhook's; whose and to whom it was is for no metric.
-        del account, recipient, received_at
+    def statuses_published(self, account: str, events: Sequence[PublishedStatus]) -> None:
+        """Status events of a webhook are durable. Whose and to whom they were is for no metric."""
+        del account
         on = self._on
-        on.sms_status[status, category].inc()
-        if status == _UNKNOWN_STATUS:
-            on.unknown_statuses.inc()
-        if occurred_at is not None:
-            on.event_age.observe(max(0.0, self._clock() - occurred_at.timestamp()))
-            if is_final and created_at is not None:
-                on.sms_delivery[(status,)].observe(max(0.0, (occurred_at - created_at).total_seconds()))
-        newest = self._order.overtaken(sms_id, status, (is_final, rank))
-        if newest is not None:
-            on.out_of_order[newest, status].inc()
+        now = self._clock()
+        for event in events:
+            status, occurred_at = event.status, event.occurred_at
+            on.sms_status[status, "" if event.reason is None else event.reason.category].inc()
+            if status == _UNKNOWN_STATUS:
+                on.unknown_statuses.inc()
+            if occurred_at is not None:
+                on.event_age.observe(max(0.0, now - occurred_at.timestamp()))
+                if event.is_final and event.created_at is not None:
+                    on.sms_delivery[(status,)].observe(max(0.0, (occurred_at - event.created_at).total_seconds()))
+            newest = self._order.overtaken(event.sms_id, status, (event.is_final, event.status_rank))
+            if newest is not None:
+                on.out_of_order[newest, status].inc()
 
     def field_unreadable(self, field: str) -> None:
         """A field was present but unreadable."""
@@ -121,11 +158,13 @@ class Observer:
 
     # Publisher
 
-    def published(self, destination: str, seconds: float) -> None:
-        """A record was acknowledged, `seconds` after it was handed over."""
+    def published(self, destination: str, seconds: Sequence[float]) -> None:
+        """Records were acknowledged, each so many seconds after it was handed over."""
         topic = (self._topics.get(destination, ""),)
-        self._on.events_published[topic].inc()
-        self._on.publish_duration[topic].observe(seconds)
+        self._on.events_published[topic].inc(len(seconds))
+        observe = self._on.publish_duration[topic].observe
+        for each in seconds:
+            observe(each)
 
     def publish_failed(self, destination: str, reason: str) -> None:
         """A record was not acknowledged, or was refused."""

@@ -5,7 +5,7 @@ Implements `relay.streams.projection.ProjectionObserver`, `relay.streams.project
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -79,10 +79,11 @@ class ProjectorInstruments:
 
     # Publishing
 
-    def published(self, _destination: str, seconds: float) -> None:
-        """A record was acknowledged, `seconds` after it was handed over."""
-        self._published[(self._topic,)].inc()
-        self._publish_duration[(self._topic,)].observe(seconds)
+    def published(self, _destination: str, seconds: Sequence[float]) -> None:
+        """Records were acknowledged, each so many seconds after it was handed over."""
+        self._published[(self._topic,)].inc(len(seconds))
+        for each in seconds:
+            self._publish_duration[(self._topic,)].observe(each)
 
     def publish_failed(self, _destination: str, reason: str) -> None:
         """A record was not acknowledged, or was refused."""

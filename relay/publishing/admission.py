@@ -4,7 +4,6 @@ Without a cap before it, a healthy producer collapses under more than it can sen
 expires in its buffer. The cap does not queue: who comes while it is reached is refused at once.
 """
 
-from collections import OrderedDict
 from typing import Final
 
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -23,18 +22,19 @@ class Admission:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._next_ticket = 0
-        self._waiting: OrderedDict[int, tuple[int, float]] = OrderedDict()
+        self._records = 0
+        # How many entered at which time, in order; a turn of the loop shares one time.
+        self._entered: dict[float, int] = {}
 
     @property
     def full(self) -> bool:
         """Whether the next webhook is to be refused with `Reason.OVERLOADED`."""
-        return len(self._waiting) >= self._max_records or self._bytes >= self._max_bytes
+        return self._records >= self._max_records or self._bytes >= self._max_bytes
 
     @property
     def in_flight_records(self) -> int:
         """Records that wait for their acknowledgement."""
-        return len(self._waiting)
+        return self._records
 
     @property
     def in_flight_bytes(self) -> int:
@@ -43,27 +43,27 @@ class Admission:
 
     def oldest_unacknowledged_seconds(self, now: float) -> float:
         """Seconds since the oldest waiting record entered, at `now`; 0.0 with none waiting."""
-        if not self._waiting:
-            return 0.0
-        _, entered = next(iter(self._waiting.values()))
-        return now - entered
+        return now - next(iter(self._entered)) if self._entered else 0.0
 
-    def enter(self, size: int, now: float) -> int:
-        """Count a record of `size` bytes from `now` on; give the ticket to `leave` with.
+    def enter(self, size: int, now: float) -> None:
+        """Count a record of `size` bytes from `now` on, which is no earlier than in the call before.
 
         Never refuses: the caps are for webhooks, by `full`, not for the records of one admitted.
         """
-        ticket = self._next_ticket
-        self._next_ticket += 1
-        self._waiting[ticket] = (size, now)
+        self._records += 1
         self._bytes += size
-        return ticket
+        self._entered[now] = self._entered.get(now, 0) + 1
 
-    def leave(self, ticket: int) -> None:
-        """Count the record of `ticket` no longer. Exactly once a ticket.
+    def leave(self, size: int, entered: float) -> None:
+        """Count a record no longer that entered with `size` at `entered`. Exactly once a record.
 
         Raises:
-            KeyError: it left already.
+            KeyError: none of that time is left.
         """
-        size, _ = self._waiting.pop(ticket)
+        left = self._entered[entered] - 1
+        if left:
+            self._entered[entered] = left
+        else:
+            del self._entered[entered]
+        self._records -= 1
         self._bytes -= size

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from aiokafka.structs import RecordMetadata, TopicPartition
 
@@ -12,8 +11,8 @@ from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
 from relay.publishing.breaker import Breaker, BreakerState
 from relay.publishing.failures import reason_of
-from relay.publishing.port import NotPublishedError, PublishObserver
-from relay.publishing.producer import RunningProducer
+from relay.publishing.port import NotPublishedError, PublishObserver, Settled
+from relay.publishing.producer import MAX_RECORD_BYTES, RunningProducer
 from relay.publishing.progress import Progress
 from relay.reasons import Reason
 
@@ -29,17 +28,19 @@ _KAFKAS_OWN: Final = frozenset(
 """Failures that tell of Kafka's state rather than of the record, its topic or our rights: the breaker counts them."""
 _NAMED_IN_LOG: Final = frozenset({Reason.RECORD_REFUSED, Reason.PRODUCER_FAILED})
 
+_SURELY_FITS: Final = 64 * 1024
+"""Key and value together: headers add some copies of the key at most, which are not counted for every record."""
+
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _HandedOver:
+class _HandedOver(NamedTuple):
     """A record whose acknowledgement is awaited."""
 
     destination: Destination
-    ticket: int
+    size: int
     since: float
-    outcome: asyncio.Future[None]
+    settled: Settled
     progress: Progress
     """Of the producer that has it: a predecessor's late outcomes say nothing about the one in place."""
 
@@ -47,7 +48,7 @@ class _HandedOver:
 class KafkaPublisher:
     """Publishes with the producer that the supervisor puts in place; without one it refuses at once.
 
-    Implements `relay.publishing.port.Publisher`. For one event loop's thread.
+    Implements `relay.publishing.port.Publisher`, and hears the outcomes of batches. For one event loop's thread.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class KafkaPublisher:
         observer: PublishObserver,
         breaker: Breaker | None = None,
     ) -> None:
-        """Start without a producer, so `unavailable` says `KAFKA_UNREACHABLE` until `use`.
+        """Start without a producer, so `unavailable` says `KAFKA_UNREACHABLE` until `use`. Within the running loop.
 
         `topics` holds the name of each destination's topic that records will be for.
         """
+        self._loop = asyncio.get_running_loop()
         self._topics = dict(topics)
         # Every topic has a partition 0: the cheapest question whether a listing showed it.
         self._probes = {destination: TopicPartition(name, 0) for destination, name in self._topics.items()}
@@ -72,7 +74,6 @@ class KafkaPublisher:
         self._producer: RunningProducer | None = None
         self._progress = Progress()
         self._absence = Reason.KAFKA_UNREACHABLE
-        self._too_large: list[tuple[_HandedOver, BaseException]] = []
         self._last_named: str | None = None
 
     def use(self, producer: RunningProducer) -> RunningProducer | None:
@@ -110,111 +111,81 @@ class KafkaPublisher:
     @property
     def breaker_state(self) -> BreakerState:
         """Whether webhooks pass, or are refused because Kafka does not acknowledge. Costs nothing; never blocks."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         state = self._breaker.judge(now, self._admission.oldest_unacknowledged_seconds(now))
         if state is BreakerState.OPEN and not self._told_open:
             self._told_open = True
             _log.warning("Kafka does not acknowledge: webhooks are refused at once, but for one trial a second")
         return state
 
-    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
+    def publish(self, record: Record, settled: Settled) -> None:
         """Hand `record` over; see `Publisher.publish`."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         producer = self._producer
-        refusal = self._refusal(producer, record.destination, now, deadline)
+        refusal = self._refusal(producer, record.destination)
         if refusal is not None or producer is None:
             raise self._refused(record.destination, refusal or self._absence)
+        size = len(record.value) + len(record.key or b"")
+        handed_over = _HandedOver(record.destination, size, now, settled, self._progress)
+        if size > _SURELY_FITS and size + _headers_size(record) > MAX_RECORD_BYTES:
+            self._loop.call_soon(self._fail, handed_over, Reason.RECORD_TOO_LARGE)
+            return
+        producer.publish(self._topics[record.destination], record, handed_over, self)
         self._breaker.tried(now)
-        ticket = self._admission.enter(len(record.value) + len(record.key or b""), now)
-        handed_over = _HandedOver(record.destination, ticket, now, loop.create_future(), self._progress)
         self._progress.handed_over(now)
-        try:
-            async with asyncio.timeout_at(deadline):
-                acknowledgement = await producer.publish(self._topics[record.destination], record)
-        except Exception as error:  # whatever the client raises: the record was not appended
-            self._admission.leave(ticket)
-            if reason_of(error) is Reason.PRODUCER_FAILED:
-                handed_over.progress.fatal_error = True
-            if reason_of(error) is not Reason.RECORD_TOO_LARGE:
-                raise self._refused(record.destination, reason_of(error), error) from error
-            self._fail(handed_over, Reason.RECORD_TOO_LARGE, error)
-        except BaseException:
-            self._admission.leave(ticket)
-            raise
-        else:
-            acknowledgement.add_done_callback(lambda done: self._acknowledged(handed_over, done))
-        return handed_over.outcome
+        self._admission.enter(size, now)
 
-    def _refusal(
-        self, producer: RunningProducer | None, destination: Destination, now: float, deadline: float
-    ) -> Reason | None:
+    def acknowledged(self, tickets: Sequence[_HandedOver], first: RecordMetadata) -> None:
+        """Take the acknowledgement of a batch: the producer's to call, see `Outcomes`."""
+        now = self._loop.time()
+        self._breaker.acknowledged(now)
+        tickets[0].progress.acknowledged(first.topic, first.partition, first.offset, len(tickets))
+        if self._told_open:
+            self._told_open = False
+            _log.warning("Kafka acknowledges again: webhooks pass")
+        # A batch is one topic's, and by topic it is counted.
+        self._observer.published(tickets[0].destination, [now - record.since for record in tickets])
+        for record in tickets:
+            self._admission.leave(record.size, record.since)
+            record.settled(None)
+
+    def failed(self, tickets: Sequence[_HandedOver], error: BaseException) -> None:
+        """Take the failure of a batch: the producer's to call, see `Outcomes`."""
+        reason = Reason.PRODUCER_FAILED if isinstance(error, asyncio.CancelledError) else reason_of(error)
+        if reason is Reason.RECORD_TOO_LARGE and len(tickets) > 1:
+            reason = Reason.RECORD_REFUSED  # the broker refuses a batch: only alone a record is surely to blame
+        if reason is Reason.PRODUCER_FAILED:
+            tickets[0].progress.fatal_error = True
+        self._name_in_log(tickets[0].destination, reason, error)
+        for record in tickets:
+            self._admission.leave(record.size, record.since)
+            if reason in _KAFKAS_OWN:
+                self._breaker.failed(record.since)
+            self._fail(record, reason)
+
+    def _refusal(self, producer: RunningProducer | None, destination: Destination) -> Reason | None:
         if producer is None:
             return self._absence
         if producer.failure is not None:
             return Reason.PRODUCER_FAILED
         # Asked right before the producer is, with no await between: it would ask for an unknown topic by name.
-        if not producer.knows(self._probes[destination]):
-            return Reason.TOPIC_MISSING
-        return Reason.ACKNOWLEDGEMENT_TIMEOUT if deadline <= now else None
+        return None if producer.knows(self._probes[destination]) else Reason.TOPIC_MISSING
 
-    def _refused(
-        self, destination: Destination, reason: Reason, error: BaseException | None = None
-    ) -> NotPublishedError:
+    def _refused(self, destination: Destination, reason: Reason) -> NotPublishedError:
         self._observer.publish_failed(destination, reason)
-        self._name_in_log(destination, reason, error)
         return NotPublishedError(reason)
 
-    def _acknowledged(self, record: _HandedOver, done: asyncio.Future[RecordMetadata]) -> None:
-        """Take the outcome of aiokafka's future, whether or not anybody still waits for ours."""
-        self._admission.leave(record.ticket)
-        error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        if error is None:
-            now = asyncio.get_running_loop().time()
-            self._breaker.acknowledged(now)
-            stored = done.result()
-            record.progress.acknowledged(stored.topic, stored.partition, stored.offset)
-            if self._told_open:
-                self._told_open = False
-                _log.warning("Kafka acknowledges again: webhooks pass")
-            self._observer.published(record.destination, now - record.since)
-            if not record.outcome.done():
-                record.outcome.set_result(None)
-            return
-        reason = Reason.PRODUCER_FAILED if done.cancelled() else reason_of(error)
-        if reason is Reason.RECORD_TOO_LARGE:
-            self._judge_later(record, error)
-        else:
-            self._fail(record, reason, error)
-
-    def _judge_later(self, record: _HandedOver, error: BaseException) -> None:
-        """Wait for the others of its batch: the broker refuses a batch, and only alone a record is surely to blame."""
-        if not self._too_large:
-            asyncio.get_running_loop().call_soon(self._judge_too_large)
-        self._too_large.append((record, error))
-
-    def _judge_too_large(self) -> None:
-        refused, self._too_large = self._too_large, []
-        for record, error in refused:
-            companions = sum(other.destination is record.destination for other, _ in refused)
-            self._fail(record, Reason.RECORD_TOO_LARGE if companions == 1 else Reason.RECORD_REFUSED, error)
-
-    def _fail(self, record: _HandedOver, reason: Reason, error: BaseException) -> None:
-        if reason in _KAFKAS_OWN:
-            self._breaker.failed(record.since)
-        if reason is Reason.PRODUCER_FAILED:
-            record.progress.fatal_error = True
+    def _fail(self, record: _HandedOver, reason: Reason) -> None:
         self._observer.publish_failed(record.destination, reason)
-        self._name_in_log(record.destination, reason, error)
-        if not record.outcome.done():
-            failure = NotPublishedError(reason)
-            failure.__cause__ = error
-            record.outcome.set_exception(failure)
-            record.outcome.exception()  # counts as read: nobody may be waiting any more, and that is no fault
+        record.settled(reason)
 
-    def _name_in_log(self, destination: Destination, reason: Reason, error: BaseException | None) -> None:
+    def _name_in_log(self, destination: Destination, reason: Reason, error: BaseException) -> None:
         """Log the error's class where the reason alone says too little; once until the class changes."""
         name = type(error).__name__
-        if error is not None and reason in _NAMED_IN_LOG and name != self._last_named:
+        if reason in _NAMED_IN_LOG and name != self._last_named:
             self._last_named = name
             _log.warning("Kafka did not take a record for topic %s: %s", self._topics[destination], name)
+
+
+def _headers_size(record: Record) -> int:
+    return sum(len(name) + len(text.encode()) for name, text in record.headers.items())

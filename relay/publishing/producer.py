@@ -14,10 +14,11 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, ProducerClosed
-from aiokafka.structs import RecordMetadata, TopicPartition
+from aiokafka.structs import TopicPartition
 from faststream.kafka import KafkaBroker
 
 from relay.events.record import Record
+from relay.publishing.batches import Batches, Outcomes, Ticket
 from relay.publishing.cluster import ClusterUnreachableError, cause_of
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.failures import reason_of
@@ -42,10 +43,11 @@ _BROKERS_ASKED: Final = 3
 class RunningProducer:
     """A producer that works until `stop`. acks is all and idempotence off, by design; `start` makes one."""
 
-    def __init__(self, broker: "_ProducingBroker", producer: AIOKafkaProducer) -> None:
+    def __init__(self, broker: "_ProducingBroker", producer: AIOKafkaProducer, *, linger_s: float) -> None:
         """Use `start`."""
         self._broker = broker
         self._producer: Any = producer
+        self._batches: Batches[Any] = Batches(producer, linger_s=linger_s)
         self._cluster = self._producer.client.cluster
         self._refreshes = broker.refreshes
         self._asked: set[asyncio.Task[Mapping[str, UUID | None]]] = set()
@@ -61,7 +63,7 @@ class RunningProducer:
             ClusterUnreachableError: no broker answered; nothing is left open.
             UnusableConnectionError: no client can be made from `connection`.
         """
-        broker = _broker(connection, max_batch_bytes)
+        broker, linger_s = _broker(connection, max_batch_bytes), connection.linger_ms / 1000
         try:
             await _completed(broker.start())
             listed = broker.aiokafka is not None and await _listed(broker.aiokafka)
@@ -70,9 +72,9 @@ class RunningProducer:
             raise ClusterUnreachableError(message, reason_of(error)) from error
         except asyncio.CancelledError:
             if broker.aiokafka is not None:
-                await cls(broker, broker.aiokafka).stop(limit=_HASTY_STOP_S)
+                await cls(broker, broker.aiokafka, linger_s=linger_s).stop(limit=_HASTY_STOP_S)
             raise
-        running = cls(broker, broker.aiokafka)
+        running = cls(broker, broker.aiokafka, linger_s=linger_s)
         if not listed:
             await running.stop(limit=_HASTY_STOP_S)
             message = (
@@ -133,33 +135,22 @@ class RunningProducer:
         """
         return self._cluster.leader_for_partition(partition) is not None
 
-    async def publish(self, topic: str, record: Record) -> asyncio.Future[RecordMetadata]:
-        """Append `record`; give aiokafka's future of its acknowledgement, which must not be cancelled.
+    def publish(self, topic: str, record: Record, ticket: Ticket, outcomes: Outcomes[Ticket]) -> None:
+        """Take a record of at most `MAX_RECORD_BYTES`, for a topic that it `knows`; `outcomes` is told of `ticket`.
 
-        Waits while the partition's batch is full; being cancelled then appends nothing.
-
-        Raises:
-            aiokafka.errors.KafkaError: it was not appended.
+        Never blocks: what Kafka does not take at once waits here.
         """
-        return await self._broker.publish(
-            None if record.is_tombstone else record.value,
-            topic=topic,
-            key=record.key,
-            headers=dict(record.headers),
-            timestamp_ms=record.timestamp_ms,
-            correlation_id=record.id,
-            no_confirm=True,
-        )
+        self._batches.add(topic, record, ticket, outcomes)
 
     async def stop(self, limit: float) -> None:
         """Send what is left, then close; after `limit` seconds cut off what Kafka did not answer.
 
         Cancelling it cuts off at once. A producer that has failed is cut off without waiting.
-        Every acknowledgement's future is resolved when this returns, but for records that are being
-        cut off while a connection is being made: those follow within a request timeout.
+        The outcome of every record was told when this returns, but for those that are being cut off
+        while a connection is being made: they follow within a request timeout.
         """
         if self.failure is None:
-            stopping = asyncio.ensure_future(self._broker.stop())
+            stopping = asyncio.ensure_future(self._finish())
             try:
                 await asyncio.wait({stopping}, timeout=limit)
             except asyncio.CancelledError:
@@ -171,8 +162,13 @@ class RunningProducer:
             stopping.cancel()
         await self._cut_off()
 
+    async def _finish(self) -> None:
+        await self._batches.drained()
+        await self._broker.stop()
+
     async def _cut_off(self) -> None:
         """End every task and connection without waiting for Kafka; fail what is unacknowledged."""
+        self._batches.fail_waiting(ProducerClosed())
         producer, client = self._producer, self._producer.client
         batches = producer._message_accumulator  # noqa: SLF001 - see the module's docstring
         producer._closed = batches._closed = True  # noqa: SLF001 - else its finaliser complains
@@ -194,6 +190,8 @@ class RunningProducer:
         for batch in _unacknowledged(batches):
             batch.drain_ready()  # wakes those who wait for room, so that no failed future stays unread
             batch.failure(ProducerClosed())
+        for _ in range(_CANCELS):  # until all are told
+            await asyncio.sleep(0)
 
 
 class _ProducingBroker(KafkaBroker):

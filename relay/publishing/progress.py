@@ -26,13 +26,13 @@ class Progress:
         first = now if self._unanswered is None else self._unanswered[0]
         self._unanswered = (first, now)
 
-    def acknowledged(self, topic: str, partition: int, offset: int) -> None:
-        """A record is stored at `offset`.
+    def acknowledged(self, topic: str, partition: int, offset: int, count: int) -> None:
+        """`count` records are stored from `offset` on.
 
-        Records that one batch brings are acknowledged in the order of their offsets, and one batch a partition is
-        in flight: each offset is greater than the one before, for as long as the partition keeps what it took.
+        One batch a partition is in flight: each offset is greater than the one before, for as long as the partition
+        keeps what it took.
         """
         self._unanswered = None
         if offset <= self._offsets.get((topic, partition), -1):
             self.offsets_went_back = True
-        self._offsets[topic, partition] = offset
+        self._offsets[topic, partition] = offset + count - 1

@@ -1,16 +1,16 @@
 """Sofy's webhook as it comes: v1 and v2, read from the bytes, field by field.
 
-What cannot be read costs itself alone: a field becomes `Unreadable` in its place, an item without a
+What cannot be read costs itself alone: a field becomes None in its place, an item without a
 usable id or status a `BrokenItem`; their neighbours stay. Facts: `docs/provider.md`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 from pydantic_core import from_json
 
+from relay.events.times import Instant
 from relay.reasons import Reason
 from relay.sofy import values
 
@@ -55,8 +55,8 @@ class Item(NamedTuple):
     body: str | None
     sender: str | None
     recipient: str | None
-    created_at: values.Instant | None
-    updated_at: values.Instant | None
+    created_at: Instant | None
+    updated_at: Instant | None
     price: str | None
     parts: int | None
     untyped: dict[str, Any]
@@ -67,8 +67,7 @@ class Item(NamedTuple):
 
 _OPTIONAL: Final = ("statusReason", "body", "from", "to", "createdAt", "updatedAt", "price", "parts")
 _ITEM_NAMES: Final = frozenset({"id", "status", *_OPTIONAL})
-_ENVELOPE_NAMES: Final = frozenset({"id", "webhookId"})
-"""Of the fields beside `type` and `data`."""
+_ENVELOPE_NAMES: Final = frozenset({"type", "data", "id", "webhookId"})
 
 
 class Envelope(NamedTuple):
@@ -81,15 +80,8 @@ class Envelope(NamedTuple):
     untyped: dict[str, Any]
     """As an item's."""
     unreadable: Sequence[str]
-
-
-class _Body(BaseModel):
-    """A webhook's body, its JSON parsed; everything but `type` and `data` is among its extra."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    type: Annotated[str, PlainValidator(values.text)]
-    data: Any = None
+    parsed: Mapping[str, Any]
+    """All of it."""
 
 
 FIELDS: Final = (*_OPTIONAL, "id", "webhookId")
@@ -105,41 +97,31 @@ def read_envelope(body: bytes) -> Envelope:
             or is JSON but no envelope.
     """
     try:
-        read = _Body.model_validate_json(body)
-    except ValidationError as error:
-        raise _unreadable(error) from None
-    if read.type == STATUS_TYPE and not isinstance(read.data, list | dict):
+        parsed = from_json(body)
+    except ValueError as error:
+        # The parser's own words: a place and what it expected there, never what it found.
+        raise UnreadableBodyError(Reason.INVALID_JSON, str(error)) from None
+    if not isinstance(parsed, dict):
+        raise UnreadableBodyError(Reason.WRONG_SHAPE, "the body is no object")
+    type_, data = parsed.get("type"), parsed.get("data")
+    if not isinstance(type_, str):
+        raise UnreadableBodyError(Reason.WRONG_SHAPE, f"type: {'no text' if 'type' in parsed else 'absent'}")
+    if type_ == STATUS_TYPE and not isinstance(data, (list, dict)):
         raise UnreadableBodyError(Reason.WRONG_SHAPE, "data: neither an array nor an object")
-    beside, unreadable = read.model_extra or {}, list[str]()
-    envelope_id, webhook_id = (_field(beside, name, values.identifier, unreadable) for name in ("id", "webhookId"))
-    untyped = _untyped(beside, _ENVELOPE_NAMES, unreadable)
-    return Envelope(read.type, envelope_id, webhook_id, read.data, untyped, unreadable)
+    unreadable: list[str] = []
+    envelope_id = _field(parsed, "id", values.identifier, unreadable)
+    webhook_id = _field(parsed, "webhookId", values.identifier, unreadable)
+    untyped = _untyped(parsed, _ENVELOPE_NAMES, unreadable)
+    return Envelope(type_, envelope_id, webhook_id, data, untyped, unreadable, parsed)
 
 
-def read_items(envelope: Envelope) -> Iterator[Item | BrokenItem]:
-    """Read the items of a status envelope one by one; a single object is an array of one."""
-    for raw in envelope.data if isinstance(envelope.data, list) else (envelope.data,):
-        yield _read_item(raw)
+def items_of(envelope: Envelope) -> Sequence[object]:
+    """Give the items of a status envelope as parsed, each for `read_item`; a single object is an array of one."""
+    return envelope.data if isinstance(envelope.data, list) else (envelope.data,)
 
 
-def subject_of(envelope: Envelope) -> str | None:
-    """Give the id that names an event passed on whole: its item's, else its envelope's, else None.
-
-    With several items it is the first one's.
-    """
-    first = envelope.data[0] if isinstance(envelope.data, list) and envelope.data else envelope.data
-    found = values.identifier_or_none(first.get("id")) if isinstance(first, dict) else None
-    return envelope.id if found is None else found
-
-
-def rewrite_with(body: bytes, raw_item: object) -> Any:  # noqa: ANN401 - JSON
-    """Give the envelope of a readable `body`, parsed, with `raw_item` alone as its data."""
-    # from_json, not json.loads: the parser that read it, so that both see the same values.
-    parsed = from_json(body)
-    return {**parsed, "data": [raw_item]}
-
-
-def _read_item(raw: object) -> Item | BrokenItem:
+def read_item(raw: object) -> Item | BrokenItem:
+    """Read one item, strictly; what cannot be read costs itself alone."""
     if not isinstance(raw, dict):
         return BrokenItem(Reason.ITEM_NOT_AN_OBJECT, "the item is no object", None, raw)
     try:
@@ -160,23 +142,40 @@ def _read_item(raw: object) -> Item | BrokenItem:
     price = _field(raw, "price", values.price, unreadable)
     parts = _field(raw, "parts", values.segments, unreadable)
     untyped = _untyped(raw, _ITEM_NAMES, unreadable)
-    for name, time in (("createdAt", created_at), ("updatedAt", updated_at)):
-        if time is not None and time.zoneless_text is not None:
-            untyped[name] = time.zoneless_text
+    if created_at is not None and created_at.zone_assumed:
+        untyped["createdAt"] = raw["createdAt"]
+    if updated_at is not None and updated_at.zone_assumed:
+        untyped["updatedAt"] = raw["updatedAt"]
+    # By position, which costs half of what names cost.
     return Item(
-        id=sms_id,
-        status=status,
-        status_reason=status_reason,
-        body=body,
-        sender=sender,
-        recipient=recipient,
-        created_at=created_at,
-        updated_at=updated_at,
-        price=price,
-        parts=parts,
-        untyped=untyped,
-        unreadable=unreadable,
+        sms_id,
+        status,
+        status_reason,
+        body,
+        sender,
+        recipient,
+        created_at,
+        updated_at,
+        price,
+        parts,
+        untyped,
+        unreadable,
     )
+
+
+def subject_of(envelope: Envelope) -> str | None:
+    """Give the id that names an event passed on whole: its item's, else its envelope's, else None.
+
+    With several items it is the first one's.
+    """
+    first = envelope.data[0] if isinstance(envelope.data, list) and envelope.data else envelope.data
+    found = values.identifier_or_none(first.get("id")) if isinstance(first, dict) else None
+    return envelope.id if found is None else found
+
+
+def rewrite_with(envelope: Envelope, raw_item: object) -> dict[str, Any]:
+    """Give an envelope, as parsed, with `raw_item` alone as its data."""
+    return {**envelope.parsed, "data": [raw_item]}
 
 
 def _field(raw: Mapping[str, Any], name: str, read: Callable[[object], T], unreadable: list[str]) -> T | None:
@@ -193,7 +192,7 @@ def _field(raw: Mapping[str, Any], name: str, read: Callable[[object], T], unrea
 
 def _untyped(raw: Mapping[str, Any], names: frozenset[str], unreadable: Sequence[str]) -> dict[str, Any]:
     """Give the fields that are none of `names`, and then the unreadable ones."""
-    untyped = {} if raw.keys() <= names else {name: raw[name] for name in raw if name not in names}
+    untyped = {} if names.issuperset(raw) else {name: raw[name] for name in raw if name not in names}
     for name in unreadable:
         untyped[name] = raw[name]
     return untyped
@@ -202,13 +201,3 @@ def _untyped(raw: Mapping[str, Any], names: frozenset[str], unreadable: Sequence
 def _broken(raw: dict[str, Any], name: str, reason: Reason) -> BrokenItem:
     detail = f"{name}: {'empty or no text' if name in raw else 'absent'}"
     return BrokenItem(reason, detail, values.identifier_or_none(raw.get("id")), raw)
-
-
-def _unreadable(error: ValidationError) -> UnreadableBodyError:
-    first = error.errors(include_input=False, include_url=False)[0]
-    if first["type"] == "json_invalid":
-        # The parser's own words: a place and what it expected there, never what it found.
-        return UnreadableBodyError(Reason.INVALID_JSON, str(first["ctx"]["error"]))
-    if not first["loc"]:
-        return UnreadableBodyError(Reason.WRONG_SHAPE, "the body is no object")
-    return UnreadableBodyError(Reason.WRONG_SHAPE, f"type: {'absent' if first['type'] == 'missing' else 'no text'}")

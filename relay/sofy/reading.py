@@ -2,29 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from relay.events.sms_status import SmsStatusEvent
+from relay.events.status_event import Reception, StatusEvent
 from relay.reasons import Reason
 from relay.sofy.authenticity import AuthenticDelivery
-from relay.sofy.normalise import Normaliser, compact_json
+from relay.sofy.normalise import compact_json, normalise, verbatim
 from relay.sofy.payload import (
     STATUS_TYPE,
     BrokenItem,
     Envelope,
     UnreadableBodyError,
+    items_of,
     read_envelope,
-    read_items,
+    read_item,
     rewrite_with,
     subject_of,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StatusFact:
+class StatusFact(NamedTuple):
     """An item that became an event."""
 
-    event: SmsStatusEvent
+    event: StatusEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ class UnreadableFact:
 Fact = StatusFact | OtherFact | UnreadableFact
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """All that a delivery holds, in its order."""
 
     facts: tuple[Fact, ...]
@@ -94,15 +93,21 @@ def read(
 
 
 def _read_statuses(delivery: AuthenticDelivery, envelope: Envelope, e164: Callable[[str], str]) -> Reading:
-    normaliser = Normaliser(envelope, account=delivery.account, received_at=delivery.received_at, e164=e164)
+    reception = Reception.of(
+        account=delivery.account,
+        webhook_id=envelope.webhook_id,
+        delivery_id=envelope.id,
+        received_at=delivery.received_at,
+    )
+    envelope_extra = verbatim(envelope.untyped)
     facts: list[Fact] = []
     unreadable = list(envelope.unreadable)
-    for item in read_items(envelope):
+    for raw in items_of(envelope):
+        item = read_item(raw)
         if isinstance(item, BrokenItem):
-            payload = compact_json(rewrite_with(delivery.body, item.raw)).encode()
+            payload = compact_json(rewrite_with(envelope, item.raw)).encode()
             facts.append(UnreadableFact(item.reason, item.detail, item.sms_id, payload, is_json=True))
         else:
-            normalised = normaliser.normalise(item)
-            facts.append(StatusFact(normalised.event))
-            unreadable.extend(normalised.unreadable_fields)
+            facts.append(StatusFact(normalise(item, reception, envelope_extra, e164)))
+            unreadable.extend(item.unreadable)
     return Reading(tuple(facts), tuple(unreadable))

@@ -13,7 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.sms_status import Status
+from relay.events.status_event import StatusEvent
 from relay.sofy.authenticity import AuthenticDelivery
 from relay.sofy.normalise import compact_json
 from relay.sofy.payload import STATUS_TYPE
@@ -103,7 +104,7 @@ class Answer:
     updated_at: str | None
     delivery: AuthenticDelivery = field(repr=False)
     """The answer as a webhook that has no ids."""
-    event: SmsStatusEvent | None = field(repr=False)
+    event: StatusEvent | None = field(repr=False)
     """What that webhook makes; None: nothing."""
     lacks: tuple[str, ...]
     """What the identity needs and the answer does not give in full, by Sofy's names."""
@@ -160,7 +161,7 @@ def understand(
         lacks.append("statusReason")
     if event is None or event.occurred_at is None or not _TO_THE_MILLISECOND.fullmatch(updated_at or ""):
         lacks.append("updatedAt")
-    status = None if word is None or not word.strip() else interpret(word, reason or "")[0]
+    status = None if word is None or not word.strip() else interpret(word, reason or "").status
     return Answer(
         asked=asked,
         sms_id=identifier_or_none(answer.get("id")),

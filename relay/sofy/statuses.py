@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from relay.events.sms_status import Category, Status, StatusReason
+from relay.events.status_event import Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ _OTHER_WORDS: Final = MappingProxyType(
 )
 
 
-def interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
-    """Give the status and the reason that Sofy's two words mean.
+def interpret(status: str, reason: str) -> Meaning:
+    """Give what Sofy's two words mean.
 
     Total: an unknown status is `Status.UNKNOWN`, an unknown reason `Category.UNSPECIFIED`, an empty
     reason None.
@@ -63,19 +64,19 @@ def interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
     return _remembered(status, reason)
 
 
-def _interpret(status: str, reason: str) -> tuple[Status, StatusReason | None]:
+def _interpret(status: str, reason: str) -> Meaning:
     status_word, reason_word = status.strip().lower(), reason.strip().lower()
     own_status = _FAILURE_WORDS.get(status_word)
     if own_status is not None:
         row = _FAILURES.get(reason_word, _Row(own_status, Category.UNSPECIFIED))
         if not reason_word:
-            return own_status, None
-        return row.status, StatusReason(category=row.category, permanent=row.permanent, code=reason)
+            return Meaning.of(own_status, None)
+        return Meaning.of(row.status, StatusReason(category=row.category, permanent=row.permanent, code=reason))
     found = _OTHER_WORDS.get(status_word, Status.UNKNOWN)
     if not reason_word:
-        return found, None
+        return Meaning.of(found, None)
     category = _category(found, reason_word)
-    return found, StatusReason(category=category, permanent=None, code=reason)
+    return Meaning.of(found, StatusReason(category=category, permanent=None, code=reason))
 
 
 _remembered: Final = lru_cache(maxsize=1024)(_interpret)
@@ -98,6 +99,6 @@ def combinations() -> frozenset[tuple[Status, str]]:
     found = set()
     for word in words:
         for reason in reasons:
-            status, why = interpret(word, reason)
-            found.add((status, "" if why is None else str(why.category)))
+            meaning = interpret(word, reason)
+            found.add((meaning.status, "" if meaning.reason is None else str(meaning.reason.category)))
     return frozenset(found)

@@ -1,7 +1,7 @@
 """What today's reading makes of a dead letter, and what became of it by a replay. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -82,7 +82,7 @@ def replayed(record: Record, letter: DeadLetter, now: datetime) -> Record:
     marks = {REPLAYED_HEADER: rfc3339(now)}
     if letter.id is not None:
         marks[LETTER_HEADER] = letter.id
-    return replace(record, headers={**record.headers, **marks}, timestamp_ms=milliseconds(now))
+    return record._replace(headers={**record.headers, **marks}, timestamp_ms=milliseconds(now))
 
 
 class Fate(StrEnum):

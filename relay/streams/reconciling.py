@@ -219,7 +219,7 @@ class Survey:
         """Know what was published; the next look would find it too."""
         if finding.verdict is Verdict.PUBLISHED and finding.answer is not None and finding.answer.event is not None:
             event = finding.answer.event
-            fact = KnownFact(event.event_id, event.status, event.source.account)
+            fact = KnownFact(event.event_id, event.status, event.account)
             self._dossier.add(finding.sms_id.encode(), [fact])
 
     def _since(self, key: bytes) -> datetime | None:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.kafka import KafkaPublisher
+from relay.publishing.outstanding import Outstanding
 from relay.publishing.port import NotPublishedError, Publisher
 from relay.publishing.producer import RunningProducer
 from relay.reasons import Reason
@@ -23,7 +25,7 @@ _STOP_LIMIT_S: Final = 3.0
 class _NobodyCounts:
     """The observer of a publisher whose caller looks at every outcome itself."""
 
-    def published(self, destination: Destination, seconds: float) -> None:
+    def published(self, destination: Destination, seconds: Sequence[float]) -> None:
         """See `PublishObserver`."""
 
     def publish_failed(self, destination: Destination, reason: Reason) -> None:
@@ -55,23 +57,20 @@ async def outcomes(
 
     One that is not acknowledged in time may still become a record.
     """
-    deadline = asyncio.get_running_loop().time() + within_s
-    handed_over: list[asyncio.Future[None]] = []
-    refusal = Reason.ACKNOWLEDGEMENT_TIMEOUT
-    try:
-        for record in records:
-            handed_over.append(await publisher.publish(record, deadline=deadline))  # noqa: PERF401 - what was handed over before a refusal counts
-    except NotPublishedError as error:
-        refusal = error.reason
-    if handed_over:
-        await asyncio.wait(handed_over, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-    return [_outcome(each) for each in handed_over] + [refusal] * (len(records) - len(handed_over))
+    found: list[Reason | None] = [Reason.ACKNOWLEDGEMENT_TIMEOUT] * len(records)
+    loop = asyncio.get_running_loop()
+    outstanding = Outstanding(loop, loop.time() + within_s)
 
+    def settled(number: int, failure: Reason | None) -> None:
+        found[number] = failure
+        outstanding.settle()
 
-def _outcome(acknowledgement: asyncio.Future[None]) -> Reason | None:
-    if not acknowledgement.done():
-        return Reason.ACKNOWLEDGEMENT_TIMEOUT
-    error = acknowledgement.exception()
-    if error is None:
-        return None
-    return error.reason if isinstance(error, NotPublishedError) else Reason.PRODUCER_FAILED
+    for number, record in enumerate(records):
+        try:
+            publisher.publish(record, partial(settled, number))
+        except NotPublishedError as error:
+            found[number:] = [error.reason] * (len(records) - number)
+            break
+        outstanding.add()
+    await outstanding.wait()
+    return list(found)  # a copy: what comes later is too late

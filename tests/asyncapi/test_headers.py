@@ -11,6 +11,7 @@ from relay.events import Record, Status
 from relay.events.latest import take_in
 from relay.events.records import dead_letter_record, latest_record, other_record, status_record, tombstone_record
 from relay.events.schemas import example_event
+from relay.events.status_event import StatusEvent
 from relay.reasons import Reason
 from relay.streams.dead_letters import letter_of
 from relay.streams.judging import replayed
@@ -56,7 +57,7 @@ def again(record: Record) -> Record:
 
 # Each kind of record with all that is optional, and without.
 WRITTEN: dict[str, tuple[Record, ...]] = {
-    "smsStatus": (again(status_record(FULL, TRACE)), status_record(TIMELESS)),
+    "smsStatus": (again(status_record(StatusEvent.of(FULL), TRACE)), status_record(StatusEvent.of(TIMELESS))),
     "webhookOther": (again(other("r1", TRACE)), other(None, None)),
     "deadLetter": (dead_letter(is_json=True), dead_letter(is_json=False)),
     "smsLatest": (latest_record(take_in(None, FULL, 0).state), latest_record(take_in(None, TIMELESS, 0).state)),
@@ -109,7 +110,7 @@ def test_every_record_is_as_the_document_says(message: str, record: Record) -> N
     ],
 )
 def test_a_record_that_is_not_as_it_should_be_is_found_out(header: str, wrong: str) -> None:
-    record = status_record(FULL, TRACE)
+    record = status_record(StatusEvent.of(FULL), TRACE)
 
     found = faults(
         DOCUMENT, "smsStatus", key="zzzzz", headers={**headers_of(record), header: wrong}, value=record.value

@@ -1,6 +1,5 @@
 """`relay erase`: the tombstone, and what is said to stand elsewhere, on a real Kafka."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from relay.events.latest import SmsLatestState, take_in
 from relay.events.record import Destination
 from relay.events.records import latest_record, status_record
 from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from relay.events.times import milliseconds, rfc3339
 from relay.reasons import Reason
 from relay.streams.reading import partition_of
@@ -42,10 +42,12 @@ def test_it_writes_a_tombstone_where_the_state_is_and_says_what_still_stands(run
         [
             latest_record(state("abc")),
             latest_record(state("other")),
-            status_record(told(Status.SENT, "abc")),
-            status_record(told(Status.DELIVERED, "abc")),
-            replace(status_record(told(Status.SENT, "other")), value=b'"abc"'),  # of another SMS, whatever it holds
-            replace(letter_record("abc"), timestamp_ms=milliseconds(NOW)),
+            status_record(StatusEvent.of(told(Status.SENT, "abc"))),
+            status_record(StatusEvent.of(told(Status.DELIVERED, "abc"))),
+            status_record(StatusEvent.of(told(Status.SENT, "other")))._replace(
+                value=b'"abc"'
+            ),  # of another SMS, whatever it holds
+            letter_record("abc")._replace(timestamp_ms=milliseconds(NOW)),
             nameless,
         ]
     )
@@ -71,7 +73,7 @@ def test_it_writes_a_tombstone_where_the_state_is_and_says_what_still_stands(run
 
 @pytest.mark.kafka
 def test_a_dry_run_says_the_same_and_writes_nothing(run: Run, office: Office) -> None:
-    office.write([latest_record(state("abc")), status_record(told(Status.SENT, "abc"))])
+    office.write([latest_record(state("abc")), status_record(StatusEvent.of(told(Status.SENT, "abc")))])
     before = office.ends()
 
     result = run("erase", "--sms", "abc", "--dry-run", env=office.settings)

@@ -23,6 +23,7 @@ from relay.events.latest import SmsLatestState, take_in
 from relay.events.record import Destination
 from relay.events.records import latest_record, status_record, tombstone_record
 from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from relay.events.times import rfc3339
 from relay.sofy.reconciling import Verdict
 from tests.cli.conftest import Run
@@ -191,7 +192,9 @@ def test_open_sms_of_the_latest_state_topic_are_asked_about_the_oldest_first(
     office.write([latest_record(state(it)) for it in (final, old, older, young, paris, overtaken)])
     office.write([tombstone_record(b"erased", NOW), latest_record(state(told(Status.SENT, "closed")))])
     office.write([latest_record(state(told(Status.SENT, "closed"), told(Status.EXPIRED, "closed")))])
-    office.write([status_record(told(Status.DELIVERED, "overtaken"))])  # the projector has not come to it yet
+    office.write(
+        [status_record(StatusEvent.of(told(Status.DELIVERED, "overtaken")))]
+    )  # the projector has not come to it yet
     for name in ("old", "older"):
         sofy.sms(name)
 
@@ -243,10 +246,10 @@ def test_a_dry_run_asks_and_writes_nothing(reconciled: Reconciler, office: Offic
 
 @kafka_needed
 def test_what_is_not_certain_is_told_and_not_published(reconciled: Reconciler, office: Office, sofy: Told) -> None:
-    office.write([status_record(told(Status.DELIVERED, "differs"))])
-    office.write([status_record(told(Status.UNDELIVERED, "other-word", word="undelivered"))])
-    office.write([status_record(told(Status.EXPIRED, "contradicts", word="errored"))])
-    office.write([status_record(told(Status.SENT, "of-paris", account="paris"))])
+    office.write([status_record(StatusEvent.of(told(Status.DELIVERED, "differs")))])
+    office.write([status_record(StatusEvent.of(told(Status.UNDELIVERED, "other-word", word="undelivered")))])
+    office.write([status_record(StatusEvent.of(told(Status.EXPIRED, "contradicts", word="errored")))])
+    office.write([status_record(StatusEvent.of(told(Status.SENT, "of-paris", account="paris")))])
     office.write([latest_record(state(told(Status.SENT, "erased"))), tombstone_record(b"erased", NOW)])
     sofy.sms("no-time", updatedAt=...)
     sofy.sms("no-reason", statusReason=...)
@@ -294,13 +297,13 @@ def test_a_word_of_v2s_is_published_where_the_accounts_webhooks_use_them(
     reconciled: Reconciler, office: Office, sofy: Told
 ) -> None:
     sofy.sms("abc", status="rejected", statusReason="")
-    by_another = [status_record(told(Status.FAILED, "x", account="paris", word="failed"))]
+    by_another = [status_record(StatusEvent.of(told(Status.FAILED, "x", account="paris", word="failed")))]
     by_us = told(Status.FAILED, "y", word="failed")
     by_us = by_us.model_copy(update={"source": by_us.source.model_copy(update={"webhook_id": None})})
-    office.write([*by_another, status_record(by_us)])
+    office.write([*by_another, status_record(StatusEvent.of(by_us))])
 
     unproven = reconciled.ids("abc")
-    office.write([status_record(told(Status.FAILED, "z", word="failed"))])
+    office.write([status_record(StatusEvent.of(told(Status.FAILED, "z", word="failed")))])
     proven = reconciled.ids("abc")
 
     assert [unproven.verdicts, proven.verdicts] == [{"abc": "other_words"}, {"abc": "published"}]
@@ -310,12 +313,12 @@ def test_a_word_of_v2s_is_published_where_the_accounts_webhooks_use_them(
 def test_where_retention_has_passed_only_a_state_proves_that_it_was_not_published(
     reconciled: Reconciler, office: Office, sofy: Told, kafka: Kafka
 ) -> None:
-    office.write([status_record(told(Status.SENT, name, age_h=1)) for name in ("never", "stuck")])
+    office.write([status_record(StatusEvent.of(told(Status.SENT, name, age_h=1))) for name in ("never", "stuck")])
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     for stored in office.read(Destination.STATUS):
         gone = TopicPartition(office.topics[Destination.STATUS], stored.partition, stored.offset + 1)
         admin.delete_records([gone])[gone].result(20)  # as retention does
-    office.write([status_record(told(Status.SENT, name, age_h=0)) for name in ("never", "stuck")])
+    office.write([status_record(StatusEvent.of(told(Status.SENT, name, age_h=0))) for name in ("never", "stuck")])
     for name in ("never", "stuck"):
         sofy.sms(name)
 
@@ -338,7 +341,7 @@ def test_an_account_must_be_one(reconciled: Reconciler, office: Office, sofy: To
 
     misspelt = reconciled.ids("abc", options=("--account", "pariss"))
     unheard_of = anonymous.ids("abc", options=("--account", "paris"))
-    office.write([status_record(told(Status.SENT, "x", account="paris"))])
+    office.write([status_record(StatusEvent.of(told(Status.SENT, "x", account="paris")))])
     not_default = anonymous.ids("abc")
     heard_of = anonymous.ids("abc", options=("--account", "paris"))
 
@@ -359,7 +362,7 @@ def test_what_a_webhook_tells_while_sofy_is_asked_counts(reconciled: Reconciler,
     during = {"same": same, "differs": told(Status.DELIVERED, "differs")}
 
     def telling(request: Received) -> Reply:
-        office.write([status_record(during[request.path.rpartition("/")[2]])])
+        office.write([status_record(StatusEvent.of(during[request.path.rpartition("/")[2]]))])
         return sofy(request)
 
     with beside(answering(telling)) as url:

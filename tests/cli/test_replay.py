@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-expor
 from relay.events.record import Destination, Record
 from relay.events.records import status_record
 from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from relay.events.times import milliseconds
 from relay.privacy import stub
 from relay.reasons import Reason
@@ -72,7 +72,7 @@ def test_what_became_readable_is_replayed_once_and_only_once(run: Run, office: O
 def test_what_sofy_told_again_meanwhile_is_not_replayed(run: Run, office: Office) -> None:
     office.write([letter_record("abc")])
     run("dead-letters", "replay", env=office.settings)
-    told_by_sofy = [status_record(it) for it in published(office)]  # without a replay's headers
+    told_by_sofy = [status_record(StatusEvent.of(it)) for it in published(office)]  # without a replay's headers
     again = Office(office.servers, {**office.topics, Destination.STATUS: office.topics[Destination.OTHER]})
     again.write(told_by_sofy)
     settings = {
@@ -201,7 +201,7 @@ def test_the_privacy_modes_of_today_hold_for_what_is_replayed(run: Run, office: 
 def test_a_dry_run_says_what_would_become_of_each_and_writes_nothing(run: Run, office: Office) -> None:
     office.write([letter_record("old", received_at=NOW - 2 * HOUR)])
     run("dead-letters", "replay", env=office.settings)
-    office.write([letter_record("abc", received_at=NOW - HOUR), replace(BROKEN, timestamp_ms=milliseconds(NOW))])
+    office.write([letter_record("abc", received_at=NOW - HOUR), BROKEN._replace(timestamp_ms=milliseconds(NOW))])
     before = office.ends()
     places = office.places()
 
@@ -228,7 +228,7 @@ def test_with_nothing_chosen_it_says_so_and_ends_well(run: Run, office: Office) 
 
 @kafka_needed
 def test_where_it_cannot_be_told_any_more_it_replays_only_if_asked(run: Run, office: Office, kafka: Kafka) -> None:
-    office.write([letter_record("abc"), status_record(event(Status.SENT, sms_id="abc"))])
+    office.write([letter_record("abc"), status_record(StatusEvent.of(event(Status.SENT, sms_id="abc")))])
     [stored] = office.read(Destination.STATUS)
     gone = TopicPartition(office.topics[Destination.STATUS], stored.partition, 1)
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})

@@ -13,6 +13,7 @@ from relay.console.watching import WatchingObserver
 from relay.observability.health import READY, Readiness
 from relay.observability.instruments import Instruments
 from relay.observability.observer import Observer
+from tests.observability.published import Published
 from tests.observability.relay_words import VOCABULARY, instruments
 
 BEGIN = 1_800_000_000.0
@@ -103,18 +104,8 @@ def publish_status(
 ) -> None:
     """Report one durable status event."""
     moment = datetime.fromtimestamp(BEGIN, UTC)
-    observer.status_published(
-        account="default",
-        sms_id=sms_id,
-        recipient=recipient,
-        status=status,
-        category="",
-        is_final=status != "sent",
-        rank=20 if status == "sent" else 100,
-        created_at=moment,
-        occurred_at=moment,
-        received_at=moment,
-    )
+    event = Published(sms_id, status, recipient=recipient, created_at=moment, occurred_at=moment)
+    observer.statuses_published("default", [event])
 
 
 def message(event: bytes) -> tuple[str, dict[str, Any]]:

@@ -103,7 +103,7 @@ async def test_what_is_counted_shows_in_figures_bars_and_points(stand: Stand) ->
         await told(messages)
         for _ in range(8):
             stand.webhook()
-            stand.observer.item_settled("default", "published")
+            stand.observer.items_settled("default", "published", 1)
         stand.webhook("refused", "unknown_token")
         stand.webhook("deferred", "overloaded")
         await told(messages)

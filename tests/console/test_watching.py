@@ -76,7 +76,7 @@ def test_durations_are_those_of_acceptances_and_acknowledgements_since_the_last_
     observer.webhook_ended("default", "accepted", "", 0.003, 100)
     observer.webhook_ended("", "refused", "unknown_token", 0.001, None)
     observer.webhook_ended("default", "deferred", "overloaded", 0.002, None)
-    observer.published("status", 0.0015)
+    observer.published("status", [0.0015])
 
     first, second = observer.durations(), observer.durations()
 
@@ -88,7 +88,7 @@ def test_durations_are_bounded_when_nobody_asks_for_them() -> None:
     observer = watching(instruments(CollectorRegistry()), Clock())
 
     for number in range(MANY):
-        observer.published("status", float(number))
+        observer.published("status", [float(number)])
 
     kept = observer.durations().acknowledgements
     assert len(kept) < MANY
@@ -103,7 +103,7 @@ def test_it_counts_just_as_an_observer_without_a_page_does() -> None:
     for observer in observers:
         observer.webhook_started()
         observer.webhook_ended("default", "accepted", "", 0.003, 100)
-        observer.published("status", 0.0015)
+        observer.published("status", [0.0015])
         observer.dead_lettered("default", "invalid_json", "")
         publish_status(observer, "zzzzz")
         publish_status(observer, "zzzzz", status="sent")

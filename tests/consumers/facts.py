@@ -4,13 +4,14 @@ import json
 import random
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relay.events import Destination, Record, SmsStatusEvent, Status
 from relay.events.records import status_record
 from relay.events.schemas import example_event
+from relay.events.status_event import StatusEvent
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -57,9 +58,9 @@ def event(sms_id: str, status: Status, at: float | None, *, telling: str = "") -
 
 def told(event: SmsStatusEvent, changed: Mapping[str, Any] | None = None) -> Told:
     """Give the relay's own record of an event; `changed` are fields that a later minor change gives it."""
-    record = status_record(event)
+    record = status_record(StatusEvent.of(event))
     if changed:
-        record = replace(record, value=json.dumps({**json.loads(record.value), **changed}).encode())
+        record = record._replace(value=json.dumps({**json.loads(record.value), **changed}).encode())
     return Told(record, json.loads(record.value))
 
 

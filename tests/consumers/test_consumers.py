@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiokafka.structs import RecordMetadata
 from confluent_kafka import Consumer, TopicPartition
 
 from relay.events import Status
@@ -54,14 +55,27 @@ class Published:
         return expected(self.stored)
 
 
+class Places:
+    """Where each record lies, by its number."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, RecordMetadata] = {}
+
+    def acknowledged(self, tickets: Sequence[int], first: RecordMetadata) -> None:
+        places = enumerate(tickets, start=first.offset)
+        self.found.update((number, first._replace(offset=offset)) for offset, number in places)
+
+    def failed(self, tickets: Sequence[int], error: BaseException) -> None:
+        raise AssertionError(tickets) from error
+
+
 async def publish(servers: str, topic: str, facts: Sequence[Told]) -> Published:
+    places = Places()
     producer = await RunningProducer.start(KafkaConnection(bootstrap_servers=tuple(servers.split(","))))
-    try:
-        pending = [await producer.publish(topic, fact.record) for fact in facts]
-        written = [await acknowledgement for acknowledgement in pending]
-    finally:
-        await producer.stop(5.0)
-    pairs = list(zip(facts, written, strict=True))
+    for number, fact in enumerate(facts):
+        producer.publish(topic, fact.record, number, places)
+    await producer.stop(30.0)
+    pairs = [(fact, places.found[number]) for number, fact in enumerate(facts)]
     return Published(
         servers,
         topic,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.demo.facts import fact_of_status_record, letter_fact, status_fact
+from relay.events.status_event import written
 from relay.sofy.authenticity import Authenticator, Claim, Credentials
 from relay.sofy.reading import Reading, StatusFact, UnreadableFact, read
 
@@ -49,7 +50,7 @@ def test_what_the_relay_makes_of_an_item_states_the_items_fact() -> None:
     [fact] = _read(body).facts
 
     assert isinstance(fact, StatusFact)
-    assert fact_of_status_record(fact.event.model_dump_json().encode()) == status_fact(**_SAID)
+    assert fact_of_status_record(written(fact.event)) == status_fact(**_SAID)
 
 
 def test_what_the_relay_makes_of_a_broken_item_is_its_envelope_with_it_alone() -> None:

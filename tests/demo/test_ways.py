@@ -9,6 +9,7 @@ import pytest
 from relay.demo.facts import fact_of, fact_of_status_record, letter_fact
 from relay.demo.ways import ITEMS_PER_SMS, V1_ACCOUNT, V2_ACCOUNT, demo_registrations, demo_ways
 from relay.events.sms_status import Status
+from relay.events.status_event import written
 from relay.simulator.courses import Version
 from relay.simulator.faults import Faults
 from relay.simulator.lives import Life, Lives
@@ -56,7 +57,7 @@ def test_its_webhooks_are_authentic_and_the_relay_reads_in_each_what_the_ledger_
         for webhook in webhooks:
             account = webhook.registration.account
             found = [
-                fact_of_status_record(fact.event.model_dump_json().encode())
+                fact_of_status_record(written(fact.event))
                 if isinstance(fact, StatusFact)
                 else letter_fact(account, fact.payload)
                 for fact in _reading(webhook).facts

@@ -9,56 +9,49 @@ from relay.reasons import Reason
 ID = str(UUID(int=7))
 
 
-def fresh() -> tuple[InFlight, MemoryWindow]:
-    window = MemoryWindow(max_entries=10, window_s=60, clock=lambda: 0.0)
-    return InFlight(window), window
+class Way:
+    """An id on its way, with an owner and two copies that joined it; `told` is what those were told."""
+
+    def __init__(self) -> None:
+        self.window = MemoryWindow(max_entries=10, window_s=60, clock=lambda: 0.0)
+        self.in_flight = InFlight(self.window)
+        self.told: list[Reason | None] = []
+        self.joined = [self.in_flight.join(ID, self.told.append) for _ in range(3)]
 
 
-async def test_the_first_owns_the_id_and_the_second_joins_it() -> None:
-    in_flight, window = fresh()
+async def test_the_first_owns_the_id_and_the_others_join_it() -> None:
+    way = Way()
 
-    owner, joined = in_flight.join(ID), in_flight.join(ID)
-
-    assert owner is None
-    assert joined is not None
-    assert not joined.done()
-    assert not await window.known([ID])
+    assert way.joined == [False, True, True]
+    assert way.told == []
+    assert not await way.window.known([ID])
 
 
 async def test_an_acknowledged_one_is_remembered_and_those_who_joined_are_told() -> None:
-    in_flight, window = fresh()
-    in_flight.join(ID)
-    joined = in_flight.join(ID)
+    way = Way()
 
-    in_flight.settle(ID, None)
+    way.in_flight.settle(ID, None)
 
-    assert joined is not None
-    assert await joined is None
-    assert list(await window.known([ID])) == [ID]
-    assert len(in_flight) == 0
+    assert way.told == [None, None]
+    assert list(await way.window.known([ID])) == [ID]
+    assert len(way.in_flight) == 0
 
 
 async def test_a_failed_one_is_forgotten_and_the_next_copy_owns_it_anew() -> None:
-    in_flight, window = fresh()
-    in_flight.join(ID)
-    joined = in_flight.join(ID)
+    way = Way()
 
-    in_flight.settle(ID, Reason.NO_LEADER)
+    way.in_flight.settle(ID, Reason.NO_LEADER)
 
-    assert joined is not None
-    assert await joined is Reason.NO_LEADER
-    assert not await window.known([ID])
-    assert in_flight.join(ID) is None
+    assert way.told == [Reason.NO_LEADER, Reason.NO_LEADER]
+    assert not await way.window.known([ID])
+    assert not way.in_flight.join(ID, way.told.append)
 
 
 async def test_one_that_the_window_knows_is_durable_and_not_remembered_anew() -> None:
-    in_flight, window = fresh()
-    in_flight.join(ID)
-    joined = in_flight.join(ID)
+    way = Way()
 
-    in_flight.release(ID)
+    way.in_flight.release(ID)
 
-    assert joined is not None
-    assert await joined is None
-    assert len(window) == 0
-    assert in_flight.join(ID) is None
+    assert way.told == [None, None]
+    assert len(way.window) == 0
+    assert not way.in_flight.join(ID, way.told.append)

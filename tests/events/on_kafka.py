@@ -9,11 +9,12 @@ from relay.events import Destination, Record, Status
 from relay.events.latest import Transition
 from relay.events.records import dead_letter_record, latest_record, other_record, status_record
 from relay.events.schemas import example_dead_letter, example_event, example_latest, example_tombstone
+from relay.events.status_event import StatusEvent
 from relay.reasons import Reason
 from tests.kafka.choice import Kafka
 from tests.kafka.reader import StoredRecord, read_topic
 from tests.kafka.topics import Topics
-from tests.publishing.stand import publishing_to, soon
+from tests.publishing.stand import handed_over, publishing_to
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -35,11 +36,13 @@ def _other(body: bytes, subject: str | None, *, provider_type: str = "sms.reply"
 
 
 STATUSES: Sequence[Record] = (
-    *(status_record(example_event(status)) for status in Status),
-    status_record(_DELIVERED.model_copy(update={"sms_id": UNUSUAL, "body": "Là-bas « 😀 »"}), TRACE),
-    status_record(_DELIVERED.model_copy(update={"sms_id": "timeless", "occurred_at": None})),
+    *(status_record(StatusEvent.of(example_event(status))) for status in Status),
+    status_record(StatusEvent.of(_DELIVERED.model_copy(update={"sms_id": UNUSUAL, "body": "Là-bas « 😀 »"})), TRACE),
+    status_record(StatusEvent.of(_DELIVERED.model_copy(update={"sms_id": "timeless", "occurred_at": None}))),
     status_record(
-        _DELIVERED.model_copy(update={"sms_id": "midnight", "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)})
+        StatusEvent.of(
+            _DELIVERED.model_copy(update={"sms_id": "midnight", "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)})
+        )
     ),
 )
 OTHERS: Sequence[Record] = (
@@ -84,7 +87,7 @@ async def stored(kafka: Kafka, topics: Topics, records: Sequence[Record]) -> lis
     async with publishing_to(kafka.bootstrap_servers, names) as stand:
         await stand.supervised.until_verified()
         for record in records:
-            await (await stand.publisher.publish(record, deadline=soon()))
+            await handed_over(stand.publisher, record)
     found = []
     for destination, name in names.items():
         written = [record for record in records if record.destination is destination]

@@ -8,10 +8,13 @@ from relay.events import Status
 from relay.events.cloudevents import other_type
 from relay.events.records import status_record
 from relay.events.schemas import example_event
+from relay.events.status_event import StatusEvent
 
 
 def test_the_specifications_sdk_reads_our_headers_back() -> None:
-    record = status_record(example_event(Status.DELIVERED), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    record = status_record(
+        StatusEvent.of(example_event(Status.DELIVERED)), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    )
     message = KafkaMessage(
         headers={name: value.encode() for name, value in record.headers.items()}, key=record.key, value=record.value
     )
@@ -32,7 +35,7 @@ def test_the_specifications_sdk_reads_our_headers_back() -> None:
 def test_an_event_without_a_time_has_no_time_header() -> None:
     event = example_event(Status.SENT).model_copy(update={"occurred_at": None})
 
-    assert "ce_time" not in status_record(event).headers
+    assert "ce_time" not in status_record(StatusEvent.of(event)).headers
 
 
 @pytest.mark.parametrize(

@@ -38,16 +38,16 @@ NUMBERS = PhoneNumbers()
 def emitted(*payloads: bytes, privacy: Privacy = PRIVACY["keep"]) -> list[Record]:
     """Give what the pipeline publishes for these webhooks, and the latest states that its events come to."""
     publisher = SteeredPublisher()
-    pipeline = Pipeline(
-        authenticator=Authenticator({"default": Credentials(tokens=(b"t",))}),
-        e164=NUMBERS.e164,
-        privacy=privacy,
-        window=MemoryWindow(max_entries=1000, window_s=60, clock=lambda: 0.0),
-        publisher=publisher,
-        observer=Ledger(),
-    )
 
     async def post_all() -> None:
+        pipeline = Pipeline(
+            authenticator=Authenticator({"default": Credentials(tokens=(b"t",))}),
+            e164=NUMBERS.e164,
+            privacy=privacy,
+            window=MemoryWindow(max_entries=1000, window_s=60, clock=lambda: 0.0),
+            publisher=publisher,
+            observer=Ledger(),
+        )
         for payload in payloads:
             deadline = asyncio.get_running_loop().time() + 30
             raw = RawDelivery(Claim(None, b"t", []), payload, NOW, deadline, "00-0af7651916cd43dd-b7ad6b7169203331-01")

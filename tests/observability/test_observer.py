@@ -15,6 +15,7 @@ from relay.observability.observer import Observer
 from relay.pipeline import DuplicateKind, PipelineObserver, Result
 from relay.publishing.port import PublishObserver
 from relay.reasons import MEANING, Kind, Reason
+from tests.observability.published import Published
 from tests.observability.relay_words import VOCABULARY, instruments, moved, series
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -38,18 +39,9 @@ class Watched:
 
     def status(self, sms_id: str, status: Status, *, age_s: float = 0.0, took_s: float | None = None) -> None:
         occurred_at = NOW - timedelta(seconds=age_s)
-        self.observer.status_published(
-            account="default",
-            sms_id=sms_id,
-            recipient="+33612345678",
-            status=status,
-            category="",
-            is_final=status.is_final,
-            rank=status.rank,
-            created_at=None if took_s is None else occurred_at - timedelta(seconds=took_s),
-            occurred_at=occurred_at,
-            received_at=NOW,
-        )
+        created_at = None if took_s is None else occurred_at - timedelta(seconds=took_s)
+        event = Published(sms_id, status, recipient="+33612345678", created_at=created_at, occurred_at=occurred_at)
+        self.observer.statuses_published("default", [event])
 
     def overtaken(self) -> dict[str, float]:
         return {name: by for name, by in self.moved().items() if "out_of_order" in name}
@@ -64,8 +56,8 @@ def test_it_is_the_pipelines_and_the_publishers_observer(watched: Watched) -> No
     pipelines: PipelineObserver = watched.observer
     publishers: PublishObserver = watched.observer
 
-    pipelines.item_settled("default", Result.OTHER)
-    publishers.published(Destination.OTHER, 0.01)
+    pipelines.items_settled("default", Result.OTHER, 1)
+    publishers.published(Destination.OTHER, [0.01])
 
     assert watched.moved() == {
         'sofy_relay_events_total{account="default",result="other"}': 1,
@@ -140,25 +132,16 @@ def test_a_dead_letter_is_a_line_in_the_log(watched: Watched) -> None:
 
 def test_every_word_of_the_pipeline_has_its_series_from_the_start(watched: Watched) -> None:
     for result in Result:
-        watched.observer.item_settled("shop-2", result)
+        watched.observer.items_settled("shop-2", result, 1)
     for kind in DuplicateKind:
         watched.observer.duplicate("shop-2", kind)
     for destination in VOCABULARY.topics:
-        watched.observer.published(destination, 0.1)
+        watched.observer.published(destination, [0.1])
         watched.observer.publish_failed(destination, Reason.ACKNOWLEDGEMENT_TIMEOUT)
-    for status, category in VOCABULARY.status_categories:
-        watched.observer.status_published(
-            account="shop-2",
-            sms_id=f"{status} {category}",
-            recipient=None,
-            status=status,
-            category=category,
-            is_final=Status(status).is_final,
-            rank=Status(status).rank,
-            created_at=None,
-            occurred_at=None,
-            received_at=NOW,
-        )
+    watched.observer.statuses_published(
+        "shop-2",
+        [Published(f"{status} {why}", status, category=why) for status, why in VOCABULARY.status_categories],
+    )
 
     assert watched.new_series() == set()
 
@@ -261,9 +244,9 @@ def test_whatever_is_passed_no_word_from_outside_becomes_a_label(words: list[tup
 
     for first, second, third in words:
         watched.observer.webhook_ended(first, second, third, 0.1, None)
-        watched.observer.item_settled(first, second)
+        watched.observer.items_settled(first, second, 1)
         watched.observer.dead_lettered(first, second, third)
-        watched.observer.published(first, 0.1)
+        watched.observer.published(first, [0.1])
         watched.observer.publish_failed(first, second)
         watched.observer.field_unreadable(third)
 

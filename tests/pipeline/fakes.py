@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 from relay.events.record import Record
+from relay.events.status_event import StatusEvent
 from relay.pipeline import DuplicateKind, Result
-from relay.publishing.port import NotPublishedError
+from relay.publishing.port import NotPublishedError, Settled
 from relay.reasons import Reason
 
 
@@ -27,10 +27,9 @@ class SteeredPublisher:
         """Set once anything was handed over."""
         self.handed_over: list[Record] = []
         self.acknowledged: list[Record] = []
-        self._held: list[tuple[Record, asyncio.Future[None]]] = []
+        self._held: list[tuple[Record, Settled]] = []
 
-    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
-        assert deadline > 0
+    def publish(self, record: Record, settled: Settled) -> None:
         if self.fault is not None:
             raise self.fault
         reason = next((reason for part, reason in self.refusals.items() if part in record.value), None)
@@ -38,27 +37,21 @@ class SteeredPublisher:
             raise NotPublishedError(reason)
         self.handed_over.append(record)
         self.arrived.set()
-        acknowledgement = asyncio.get_running_loop().create_future()
-        if reason is not None:
-            acknowledgement.set_exception(NotPublishedError(reason))
-        elif self.holding:
-            self._held.append((record, acknowledgement))
+        if self.holding and reason is None:
+            self._held.append((record, settled))
         else:
-            self._acknowledge(record, acknowledgement)
-        return acknowledgement
+            asyncio.get_running_loop().call_soon(self._settle, record, settled, reason)
 
     def release(self, failure: Reason | None = None) -> None:
         """Let all held acknowledgements come, or fail."""
         held, self._held = self._held, []
-        for record, acknowledgement in held:
-            if failure is None:
-                self._acknowledge(record, acknowledgement)
-            else:
-                acknowledgement.set_exception(NotPublishedError(failure))
+        for record, settled in held:
+            self._settle(record, settled, failure)
 
-    def _acknowledge(self, record: Record, acknowledgement: asyncio.Future[None]) -> None:
-        self.acknowledged.append(record)
-        acknowledgement.set_result(None)
+    def _settle(self, record: Record, settled: Settled, failure: Reason | None) -> None:
+        if failure is None:
+            self.acknowledged.append(record)
+        settled(failure)
 
 
 class Ledger:
@@ -82,9 +75,9 @@ class Ledger:
         assert account
         self.received += count
 
-    def item_settled(self, account: str, result: Result) -> None:
+    def items_settled(self, account: str, result: Result, count: int) -> None:
         assert account
-        self.results[result] += 1
+        self.results[result] += count
 
     def duplicate(self, account: str, kind: DuplicateKind) -> None:
         assert account
@@ -95,9 +88,9 @@ class Ledger:
         assert detail
         self.dead_letters[reason] += 1
 
-    def status_published(self, *, status: str, received_at: datetime, **_rest: Any) -> None:  # noqa: ANN401 - unread
-        assert received_at.tzinfo is not None
-        self.statuses[status] += 1
+    def statuses_published(self, account: str, events: Sequence[StatusEvent]) -> None:
+        assert account
+        self.statuses.update(event.status for event in events)
 
     def field_unreadable(self, field: str) -> None:
         self.unreadable[field] += 1

@@ -308,7 +308,7 @@ async def test_after_a_failed_chunk_no_other_is_tried() -> None:
         (b"t", Reason.OVERLOADED, False, Reason.OVERLOADED),
     ],
 )
-def test_before_the_body_is_read_the_refusals_stand_in_this_order(
+async def test_before_the_body_is_read_the_refusals_stand_in_this_order(
     token: bytes, unavailable: Reason | None, draining: bool, expected: Reason | None
 ) -> None:
     house = House()

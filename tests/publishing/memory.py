@@ -3,13 +3,12 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from contextlib import suppress
 
 from aiokafka.partitioner import murmur2
 
 from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
-from relay.publishing.port import NotPublishedError, PublishObserver
+from relay.publishing.port import NotPublishedError, PublishObserver, Settled
 from relay.reasons import Reason
 from tests.kafka.reader import StoredRecord
 
@@ -38,26 +37,19 @@ class MemoryPublisher:
     def unavailable(self) -> Reason | None:
         return Reason.OVERLOADED if self._admission.full else None
 
-    async def publish(self, record: Record, *, deadline: float) -> asyncio.Future[None]:
+    def publish(self, record: Record, settled: Settled) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        if deadline <= now:
-            self._observer.publish_failed(record.destination, Reason.ACKNOWLEDGEMENT_TIMEOUT)
-            raise NotPublishedError(Reason.ACKNOWLEDGEMENT_TIMEOUT)
         if record.destination not in self._partitions:
             self._observer.publish_failed(record.destination, Reason.TOPIC_MISSING)
             raise NotPublishedError(Reason.TOPIC_MISSING)
-        acknowledgement = loop.create_future()
         if len(record.value) > self._largest_record:
             self._observer.publish_failed(record.destination, Reason.RECORD_TOO_LARGE)
-            acknowledgement.set_exception(NotPublishedError(Reason.RECORD_TOO_LARGE))
-            with suppress(NotPublishedError):
-                acknowledgement.result()  # counts as read, though nobody may ask for it
-            return acknowledgement
-        ticket = self._admission.enter(len(record.value), now)
+            loop.call_soon(settled, Reason.RECORD_TOO_LARGE)
+            return
+        now = loop.time()
+        self._admission.enter(len(record.value), now)
         self._store(record)
-        loop.call_soon(self._acknowledge, record.destination, ticket, acknowledgement, now)
-        return acknowledgement
+        loop.call_soon(self._acknowledge, record, settled, now)
 
     def stored(self, destination: Destination) -> list[StoredRecord]:
         return [record for partition in self._partitions[destination] for record in partition]
@@ -80,9 +72,7 @@ class MemoryPublisher:
             )
         )
 
-    def _acknowledge(
-        self, destination: Destination, ticket: int, acknowledgement: asyncio.Future[None], since: float
-    ) -> None:
-        self._admission.leave(ticket)
-        self._observer.published(destination, asyncio.get_running_loop().time() - since)
-        acknowledgement.set_result(None)
+    def _acknowledge(self, record: Record, settled: Settled, since: float) -> None:
+        self._admission.leave(len(record.value), since)
+        self._observer.published(record.destination, [asyncio.get_running_loop().time() - since])
+        settled(None)

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from relay.events.record import Destination, Record
 from relay.publishing.admission import Admission
 from relay.publishing.connection import KafkaConnection
 from relay.publishing.kafka import KafkaPublisher
+from relay.publishing.port import Publisher
 from relay.publishing.replacement import Cause
 from relay.publishing.supervisor import Supervisor
 from relay.publishing.topics import Finding, TopicSpec
@@ -26,9 +27,9 @@ class PublishLog:
         self.published_to: list[Destination] = []
         self.failures: list[tuple[Destination, Reason]] = []
 
-    def published(self, destination: Destination, seconds: float) -> None:
-        assert seconds >= 0
-        self.published_to.append(destination)
+    def published(self, destination: Destination, seconds: Sequence[float]) -> None:
+        assert min(seconds) >= 0
+        self.published_to += [destination] * len(seconds)
 
     def publish_failed(self, destination: Destination, reason: Reason) -> None:
         self.failures.append((destination, reason))
@@ -165,20 +166,19 @@ RECORD = Record(
 
 
 def record(value: bytes, *, key: bytes | None = b"zzzzz") -> Record:
-    return replace(RECORD, value=value, key=key)
+    return RECORD._replace(value=value, key=key)
 
 
-def soon(seconds: float = 10.0) -> float:
-    """A deadline in the running loop's time."""
-    return asyncio.get_running_loop().time() + seconds
+def handed_over(publisher: Publisher, record: Record) -> asyncio.Future[Reason | None]:
+    """Publish; give the future of what `settled` is told."""
+    outcome: asyncio.Future[Reason | None] = asyncio.get_running_loop().create_future()
+    publisher.publish(record, outcome.set_result)
+    assert not outcome.done(), "told within the call"
+    return outcome
 
 
-def outcome(acknowledgement: asyncio.Future[None]) -> Reason | str:
+def outcome(told: asyncio.Future[Reason | None]) -> Reason | str:
     """What became of a record: `acknowledged`, `waiting`, or the reason why not."""
-    if not acknowledgement.done():
+    if not told.done():
         return "waiting"
-    error = acknowledgement.exception()
-    if error is None:
-        return "acknowledged"
-    reason: Reason = error.reason  # type: ignore[attr-defined]  # the port promises nothing but NotPublishedError
-    return reason
+    return told.result() or "acknowledged"

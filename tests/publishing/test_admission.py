@@ -31,8 +31,8 @@ def test_it_is_full_when_a_cap_is_reached(sizes: list[int], *, full: bool) -> No
 def test_it_has_room_again_once_records_leave() -> None:
     admission = Admission(max_records=1)
 
-    ticket = admission.enter(10, 0.0)
-    admission.leave(ticket)
+    admission.enter(10, 0.0)
+    admission.leave(10, 0.0)
 
     assert not admission.full
 
@@ -40,10 +40,12 @@ def test_it_has_room_again_once_records_leave() -> None:
 def test_the_oldest_is_the_one_that_entered_first_among_those_waiting() -> None:
     admission = Admission(max_records=10)
 
-    first = admission.enter(1, 100.0)
+    admission.enter(1, 100.0)
+    admission.enter(1, 100.0)
     admission.enter(1, 103.0)
+    admission.leave(1, 100.0)
     with_first = admission.oldest_unacknowledged_seconds(105.0)
-    admission.leave(first)
+    admission.leave(1, 100.0)
 
     assert (with_first, admission.oldest_unacknowledged_seconds(105.0)) == (5.0, 2.0)
 
@@ -52,28 +54,31 @@ def test_with_nothing_waiting_the_oldest_is_zero_seconds_old() -> None:
     assert Admission(max_records=1).oldest_unacknowledged_seconds(1000.0) == 0.0
 
 
-def test_a_ticket_is_good_for_leaving_once() -> None:
+def test_no_more_leave_than_have_entered() -> None:
     admission = Admission(max_records=1)
-    ticket = admission.enter(1, 0.0)
-    admission.leave(ticket)
+    admission.enter(1, 0.0)
+    admission.leave(1, 0.0)
 
     with pytest.raises(KeyError):
-        admission.leave(ticket)
+        admission.leave(1, 0.0)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1000), st.booleans())))
-def test_counts_are_those_of_the_records_that_have_not_left(moves: list[tuple[int, bool]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from(["enter", "enter a tick later", "leave"]))))
+def test_counts_and_the_oldest_are_those_of_the_records_that_have_not_left(moves: list[tuple[int, str]]) -> None:
     admission = Admission(max_records=5, max_bytes=2000)
-    waiting: dict[int, int] = {}
+    waiting: list[tuple[int, float]] = []
+    now = 0.0
 
-    for moment, (size, enters) in enumerate(moves):
-        if enters or not waiting:
-            waiting[admission.enter(size, float(moment))] = size
+    for size, move in moves:
+        if move == "leave" and waiting:
+            admission.leave(*waiting.pop(size % len(waiting)))
         else:
-            ticket = next(iter(waiting))
-            del waiting[ticket]
-            admission.leave(ticket)
+            now += move != "enter"
+            admission.enter(size, now)
+            waiting.append((size, now))
 
+    total = sum(size for size, _ in waiting)
     assert admission.in_flight_records == len(waiting)
-    assert admission.in_flight_bytes == sum(waiting.values())
-    assert admission.full == (len(waiting) >= 5 or sum(waiting.values()) >= 2000)
+    assert admission.in_flight_bytes == total
+    assert admission.full == (len(waiting) >= 5 or total >= 2000)
+    assert admission.oldest_unacknowledged_seconds(now) == now - min((since for _, since in waiting), default=now)

@@ -16,7 +16,7 @@ from relay.publishing.connection import KafkaConnection
 from relay.publishing.replacement import Cause
 from relay.reasons import Reason
 from tests.kafka.guarded import PASSWORD, WITHIN_S, GuardedKafka, write_client_certificate
-from tests.publishing.stand import RECORD, Stand, everywhere, outcome, publishing_to, soon
+from tests.publishing.stand import RECORD, Stand, everywhere, handed_over, outcome, publishing_to
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +55,7 @@ def mounted(connection: KafkaConnection, files: Path) -> KafkaConnection:
 
 
 async def published(stand: Stand) -> Reason | str:
-    acknowledgement = await stand.publisher.publish(RECORD, deadline=soon())
+    acknowledgement = handed_over(stand.publisher, RECORD)
     await asyncio.wait({acknowledgement}, timeout=WITHIN_S)
     return outcome(acknowledgement)
 

@@ -28,10 +28,10 @@ from tests.publishing.stand import (
     Stand,
     connection_to,
     everywhere,
+    handed_over,
     outcome,
     publishing_to,
     record,
-    soon,
 )
 
 pytestmark = pytest.mark.kafka
@@ -54,7 +54,7 @@ def either_kafka(request: pytest.FixtureRequest, kafka: Kafka) -> Iterator[RealB
 async def published(stand: Stand, value: bytes = b"{}") -> Reason | str:
     """Publish a record and wait for its outcome."""
     try:
-        acknowledgement = await stand.publisher.publish(record(value), deadline=soon())
+        acknowledgement = handed_over(stand.publisher, record(value))
     except NotPublishedError as error:
         return error.reason
     await asyncio.wait({acknowledgement}, timeout=PATIENCE_S)
@@ -172,9 +172,7 @@ async def test_a_record_that_the_topic_refuses_fails_alone(either_kafka: RealBro
 
     async with publishing_to(either_kafka.bootstrap_servers, everywhere(name)) as stand:
         await stand.supervised.until_verified()
-        acknowledgements = [
-            await stand.publisher.publish(record(bytes(size)), deadline=soon()) for size in [100] * 60 + [6000] + [100]
-        ]
+        acknowledgements = [handed_over(stand.publisher, record(bytes(size))) for size in [100] * 60 + [6000] + [100]]
         await asyncio.wait(acknowledgements, timeout=PATIENCE_S)
 
     outcomes = [outcome(acknowledgement) for acknowledgement in acknowledgements]
@@ -189,7 +187,7 @@ async def test_records_that_are_too_large_only_in_company_are_not_blamed(either_
         await stand.supervised.until_verified()
         # As where the topic's limit cannot be read: a batch larger than that.
         before = stand.publisher.use(await RunningProducer.start(stand.connection, max_batch_bytes=100_000))
-        acknowledgements = [await stand.publisher.publish(record(bytes(1000)), deadline=soon()) for _ in range(9)]
+        acknowledgements = [handed_over(stand.publisher, record(bytes(1000))) for _ in range(9)]
         await asyncio.wait(acknowledgements, timeout=PATIENCE_S)
         assert before is not None
         await before.stop(limit=5.0)
@@ -203,7 +201,7 @@ async def test_a_producer_whose_sender_died_is_replaced_and_its_records_are_told
 
     async with publishing_to(either_kafka.bootstrap_servers, everywhere(name)) as stand:
         await stand.supervised.until_verified()
-        acknowledgement = await stand.publisher.publish(RECORD, deadline=soon())
+        acknowledgement = handed_over(stand.publisher, RECORD)
         [sender] = [task for task in asyncio.all_tasks() if "Sender._sender_routine" in repr(task)]
         sender.cancel()
         await asyncio.wait({sender})
@@ -282,7 +280,7 @@ async def test_after_a_crash_the_same_producer_works_and_nothing_acknowledged_is
     assert {b"before", b"after"} <= stored
 
 
-async def test_waiting_for_room_ends_at_the_deadline_and_appends_nothing(
+async def test_what_waits_behind_a_batch_that_fails_is_told_too_and_the_partition_goes_on(
     private_kafka: RealBroker, private_topics: Topics
 ) -> None:
     name = await asyncio.to_thread(private_topics.create)
@@ -290,17 +288,16 @@ async def test_waiting_for_room_ends_at_the_deadline_and_appends_nothing(
     async with publishing_to(private_kafka.bootstrap_servers, everywhere(name)) as stand:
         await stand.supervised.until_verified()
         async with paused(private_kafka):
-            loop = asyncio.get_running_loop()
-            deadline = soon(1.0)
-            waits = [stand.publisher.publish(record(bytes(50_000)), deadline=deadline) for _ in range(100)]
-            results = await asyncio.gather(*waits, return_exceptions=True)
-            late = loop.time() - deadline
+            acknowledgements = [handed_over(stand.publisher, record(bytes(50_000))) for _ in range(100)]
             waiting = stand.admission.in_flight_records
+            await asyncio.wait({acknowledgements[0]}, timeout=PATIENCE_S)
+        await asyncio.wait(acknowledgements, timeout=PATIENCE_S)
+        await until_acknowledged(stand, RECOVERY_S)
 
-    refused = [result.reason for result in results if isinstance(result, NotPublishedError)]
-    assert set(refused) == {Reason.ACKNOWLEDGEMENT_TIMEOUT}
-    assert late < 0.5
-    assert waiting == len(results) - len(refused)
+    assert waiting == 100
+    assert outcome(acknowledgements[0]) is Reason.ACKNOWLEDGEMENT_TIMEOUT
+    assert "waiting" not in {outcome(acknowledgement) for acknowledgement in acknowledgements}
+    assert stand.admission.in_flight_records == 0
 
 
 @pytest.mark.parametrize("limit", [0.5, 5.0])
@@ -316,7 +313,7 @@ async def test_stopping_ends_at_its_limit_while_kafka_is_paused_and_makes_no_noi
         await stand.supervised.until_verified()
         await published(stand)
         async with paused(private_kafka):
-            acknowledgements = [await stand.publisher.publish(RECORD, deadline=soon()) for _ in range(20)]
+            acknowledgements = [handed_over(stand.publisher, RECORD) for _ in range(20)]
             started = loop.time()
             await stand.supervisor.stop(limit)
             took = loop.time() - started
@@ -337,8 +334,7 @@ async def test_stopping_brings_home_what_is_on_its_way(private_kafka: RealBroker
     async with publishing_to(private_kafka.bootstrap_servers, everywhere(name)) as stand:
         await stand.supervised.until_verified()
         acknowledgements = [
-            await stand.publisher.publish(record(b"%d" % number, key=b"%d" % number), deadline=soon())
-            for number in range(500)
+            handed_over(stand.publisher, record(b"%d" % number, key=b"%d" % number)) for number in range(500)
         ]
         await stand.supervisor.stop()
 

@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime
 
-from relay.events.sms_status import SmsStatusEvent
+from relay.events.status_event import StatusEvent
 from relay.simulator.courses import Version
 from relay.simulator.payloads import Webhook
 from relay.simulator.registrations import Registration
@@ -34,7 +34,7 @@ def reading(webhook: Webhook) -> Reading:
     return found
 
 
-def events(webhook: Webhook) -> list[SmsStatusEvent]:
+def events(webhook: Webhook) -> list[StatusEvent]:
     return [fact.event for fact in reading(webhook).facts if isinstance(fact, StatusFact)]
 
 

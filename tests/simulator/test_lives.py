@@ -21,7 +21,7 @@ versions = st.sampled_from(Version)
 def test_every_life_ends_in_its_one_final_status(seed: int, version: Version, scale: float) -> None:
     life = Lives(dice(seed), scale=scale).invent(version, EPOCH)
 
-    finals = [interpret(change.status, change.reason)[0].is_final for change in life.changes]
+    finals = [interpret(change.status, change.reason).is_final for change in life.changes]
     assert finals == [False] * (len(finals) - 1) + [True]
     assert [change.after_s for change in life.changes] == sorted(change.after_s for change in life.changes)
 
@@ -39,7 +39,7 @@ def test_every_final_status_of_the_contract_occurs(version: Version) -> None:
     lives = Lives(dice())
 
     statuses = {
-        interpret(change.status, change.reason)[0]
+        interpret(change.status, change.reason).status
         for _ in range(2000)
         for change in lives.invent(version, EPOCH).changes
     }

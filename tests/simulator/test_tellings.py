@@ -8,7 +8,6 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.events.times import rfc3339
 from relay.simulator.courses import Version
 from relay.simulator.faults import Fault, Faults
 from relay.simulator.lives import Life, Lives
@@ -42,7 +41,7 @@ def test_without_a_fault_each_change_of_each_sms_is_told_once_readable_and_in_or
         for change, webhook in zip(life.changes, webhooks, strict=True):
             assert not unreadable(webhook)
             assert not reading(webhook).unreadable_fields
-            assert [(event.sms_id, event.source.status) for event in events(webhook)] == [
+            assert [(event.sms_id, event.provider_status) for event in events(webhook)] == [
                 (sms.id, change.status) for sms in life.sms
             ]
 
@@ -64,9 +63,9 @@ def test_a_webhook_holds_the_facts_that_it_is_said_to_hold(seed: int, faults: Ma
         assert stated == [
             StatusFact(
                 event.sms_id,
-                event.source.status,
-                event.source.status_reason or "",
-                rfc3339(event.occurred_at) if event.occurred_at else "",
+                event.provider_status,
+                event.provider_reason or "",
+                event.occurred.text if event.occurred else "",
             )
             for event in events(webhook)
         ]
@@ -83,7 +82,7 @@ def test_malformed_webhooks_are_unreadable_in_several_ways_wholly_and_in_part() 
 
 def test_reordered_lives_tell_the_end_before_what_it_overtook() -> None:
     for life, webhooks in _told(1, {Fault.REORDER: 1.0}, 50):
-        told = [events(webhook)[0].source.status for webhook in webhooks]
+        told = [events(webhook)[0].provider_status for webhook in webhooks]
         if len(life.changes) > 1:
             assert told == [life.changes[-1].status, "sent"]
 

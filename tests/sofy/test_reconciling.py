@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.sms_status import Status
+from relay.events.status_event import StatusEvent
 from relay.sofy.authenticity import AuthenticDelivery
 from relay.sofy.reading import Reading, StatusFact, read
 from relay.sofy.reconciling import SAYS, Answer, Known, KnownFact, Verdict, decide, understand
@@ -35,7 +36,7 @@ def known(*statuses: str, account: str = "default", **changes: Any) -> Known:  #
     return Known(**{"account": "default", "facts": facts, "since": EVER, **changes})
 
 
-def of_webhook(account: str = "default", **changes: Any) -> SmsStatusEvent:  # noqa: ANN401 - JSON
+def of_webhook(account: str = "default", **changes: Any) -> StatusEvent:  # noqa: ANN401 - JSON
     """The event that the pipeline makes of a webhook with the sample's item, with changes."""
     delivery = AuthenticDelivery(account, body(item(**changes)), NOW - timedelta(hours=9))
     reading = read(delivery, expects=lambda _account, _id: True, e164=lambda number: number)
@@ -165,12 +166,9 @@ def test_what_is_published_is_the_webhooks_event_but_for_where_it_comes_from(cha
     theirs = of_webhook(**changes)
     assert answer.event.event_id == theirs.event_id
     assert answer.event.received_at == NOW
-    assert (answer.event.source.webhook_id, answer.event.source.delivery_id) == (None, None)
-    assert answer.event.source.extra == {"isSmsFallback": False}
-    source = answer.event.source.model_copy(
-        update={"webhook_id": "xxxxx", "delivery_id": "yyyyy", "extra": theirs.source.extra}
-    )
-    assert answer.event.model_copy(update={"received_at": theirs.received_at, "source": source}) == theirs
+    assert (answer.event.reception.webhook_id, answer.event.reception.delivery_id) == (None, None)
+    assert answer.event.extra == {"isSmsFallback": False}
+    assert answer.event._replace(extra=theirs.extra, reception=theirs.reception) == theirs
 
 
 def test_what_an_answer_lacks_is_named() -> None:
@@ -204,7 +202,7 @@ TOLD = st.builds(
 
 @given(FIELDS, st.lists(TOLD, max_size=3), st.sets(st.sampled_from(["errored", "failed", "sent"])), st.booleans())
 def test_whatever_is_known_no_fact_is_published_beside_one_that_it_may_be(
-    answer: dict[str, Any], told: list[SmsStatusEvent], words: set[str], reaches: bool
+    answer: dict[str, Any], told: list[StatusEvent], words: set[str], reaches: bool
 ) -> None:
     facts = tuple(KnownFact(event.event_id, event.status, "default") for event in told)
     understood = understand("zzzzz", answer, account="default", received_at=NOW, e164=lambda number: number)

@@ -52,7 +52,8 @@ UNSPECIFIED = Category.UNSPECIFIED
 def test_each_pair_of_words_means_one_status_and_category(
     status: str, reason: str, expected: Status, category: Category | None, permanent: bool | None
 ) -> None:
-    found, why = interpret(status, reason)
+    meaning = interpret(status, reason)
+    found, why = meaning.status, meaning.reason
 
     assert found is expected
     assert (None, None) if why is None else (why.category, why.permanent) == (category, permanent)
@@ -62,7 +63,8 @@ def test_each_pair_of_words_means_one_status_and_category(
 @pytest.mark.parametrize("status", ["DELIVERED", " delivered ", "Delivered\n"])
 @pytest.mark.parametrize("reason", ["delivrd", "DELIVRD", " Delivrd\t"])
 def test_case_and_outer_blanks_of_words_do_not_matter_and_the_code_stays_verbatim(status: str, reason: str) -> None:
-    found, why = interpret(status, reason)
+    meaning = interpret(status, reason)
+    found, why = meaning.status, meaning.reason
 
     assert found is Status.DELIVERED
     assert why is not None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.events.times import Instant, rfc3339
 from relay.sofy import values
 
 JSON = st.recursive(
@@ -117,14 +118,14 @@ def test_what_is_no_id_is_not_made_one(refused: object) -> None:
     ],
 )
 def test_a_time_is_read_in_utc(accepted: str, expected: datetime) -> None:
-    assert values.instant(accepted) == values.Instant(expected, None)
+    assert values.instant(accepted) == Instant(expected, rfc3339(expected))
 
 
 def test_a_time_without_a_zone_is_utc_and_says_so() -> None:
     found = values.instant("2022-12-29T18:24:27.000")
 
     assert found.at == datetime(2022, 12, 29, 18, 24, 27, tzinfo=UTC)
-    assert found.zoneless_text == "2022-12-29T18:24:27.000"
+    assert found.zone_assumed
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,15 @@ def test_any_time_with_an_offset_comes_back_as_the_same_moment(moment: datetime,
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
 
     assert values.instant(zoned.isoformat()).at == zoned
+
+
+@given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)))  # noqa: DTZ001
+def test_a_time_that_is_taken_as_it_stands_is_the_one_that_is_converted(moment: datetime) -> None:
+    as_written = rfc3339(moment.replace(tzinfo=UTC))
+
+    taken = values.instant(as_written)
+    assert taken == values.instant(as_written.lower()) == values.instant(as_written.replace("Z", "+00:00"))
+    assert taken == Instant(taken.at, rfc3339(taken.at))
 
 
 @given(

@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 from relay.events.latest import SmsLatestState, take_in
 from relay.events.records import status_record
 from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from tests.kafka.choice import Kafka
 from tests.kafka.reader import StoredRecord, read_topic
 from tests.kafka.topics import Topics
@@ -49,7 +50,7 @@ class Stage:
         """Write events to the status topic, as the relay does; blocks until they are there."""
         producer = Producer({"bootstrap.servers": self.servers, "acks": "all", "partitioner": "murmur2_random"})
         for each in events:
-            record = status_record(each)
+            record = status_record(StatusEvent.of(each))
             producer.produce(self.status, record.value, key=record.key, headers=dict(record.headers))
             producer.poll(0)
         assert producer.flush(30) == 0

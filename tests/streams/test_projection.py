@@ -8,6 +8,7 @@ import pytest
 from relay.events.latest import SmsLatestState, take_in
 from relay.events.records import latest_record, status_record
 from relay.events.sms_status import SmsStatusEvent, Status
+from relay.events.status_event import StatusEvent
 from relay.events.times import milliseconds
 from relay.streams.projection import Projection, StatusRecord
 from relay.streams.states import States
@@ -51,7 +52,7 @@ def projection(states: States, seen: Seen) -> Projection:
 
 
 def record(told: SmsStatusEvent, offset: int, partition: int = 0) -> StatusRecord:
-    return StatusRecord(partition, offset, status_record(told).value)
+    return StatusRecord(partition, offset, status_record(StatusEvent.of(told)).value)
 
 
 def state_of(*told: SmsStatusEvent) -> SmsLatestState:
