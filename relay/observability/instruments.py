@@ -1,28 +1,18 @@
 """The declared metrics made live on one registry, every child made once and kept.
 
-`.labels()` is the expensive part of prometheus-client, so each combination that can occur is made
-at construction: it is exposed at zero from the start, and counting is a dictionary look-up.
+Each combination of label values that can occur is made at construction: it is exposed at zero from the start, and
+counting is a dictionary look-up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Final, Generic, TypeVar
+from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-)
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from relay.observability.metrics import Catalogue, Metric, WebhookOutcome
+from relay.observability.tallies import Children, Counter, CounterCollector, Histogram, HistogramCollector
 from relay.reasons import MEANING, Kind, Reason
 
 NO_ACCOUNT: Final = ""
@@ -64,35 +54,6 @@ class Vocabulary:
     """The event schema's version."""
 
 
-Child = TypeVar("Child", bound=MetricWrapperBase)
-
-
-class Children(dict[tuple[str, ...], Child], Generic[Child]):
-    """The children of one metric by their label values.
-
-    Takes any key: a value outside the label's closed set counts under the empty value, so that
-    the number of series stays bounded whatever is passed.
-    """
-
-    def __init__(self, parent: Child, combinations: Iterable[tuple[str, ...]]) -> None:
-        """Make a child for each of `combinations`, whose values close the labels' sets."""
-        super().__init__()
-        self._parent = parent
-        self._closed: list[set[str]] = []
-        self.add(combinations)
-
-    def add(self, combinations: Iterable[tuple[str, ...]]) -> None:
-        """Make a child for each of `combinations` too, and count their values among the closed sets."""
-        self.update((values, self._parent.labels(*values)) for values in combinations)
-        self._closed = [set(values) for values in zip(*self, strict=True)]
-
-    def __missing__(self, key: tuple[str, ...]) -> Child:
-        known = tuple(value if value in values else "" for value, values in zip(key, self._closed, strict=True))
-        if known not in self:
-            self[known] = self._parent.labels(*known)
-        return self[known]
-
-
 class Instruments:
     """Every metric of the catalogue, live. Only the event loop's thread may count."""
 
@@ -102,43 +63,39 @@ class Instruments:
         accounts = vocabulary.accounts
         topics = [(topic,) for topic in dict.fromkeys(vocabulary.topics.values())]
 
-        self.webhooks = Children(make.counter(Catalogue.WEBHOOKS), _webhook_labels(accounts))
-        self.webhook_duration = Children(
-            make.histogram(Catalogue.WEBHOOK_DURATION), [(outcome.value,) for outcome in WebhookOutcome]
+        self.webhooks = make.counters(Catalogue.WEBHOOKS, _webhook_labels(accounts))
+        self.webhook_duration = make.histograms(
+            Catalogue.WEBHOOK_DURATION, [(outcome.value,) for outcome in WebhookOutcome]
         )
         self.webhook_body = make.histogram(Catalogue.WEBHOOK_BODY)
         self.webhooks_in_flight = make.gauge(Catalogue.WEBHOOKS_IN_FLIGHT)
         self.last_webhook = make.gauge(Catalogue.LAST_WEBHOOK)
 
-        self.events_received = Children(make.counter(Catalogue.EVENTS_RECEIVED), [(account,) for account in accounts])
-        self.events = Children(make.counter(Catalogue.EVENTS), product(accounts, _RESULTS))
-        self.duplicates = Children(make.counter(Catalogue.DUPLICATES), product(accounts, _DUPLICATE_KINDS))
-        self.dead_letters = Children(
-            make.counter(Catalogue.DEAD_LETTERS), [(reason.value,) for reason in _reasons(Kind.DEAD_LETTERED)]
+        self.events_received = make.counters(Catalogue.EVENTS_RECEIVED, [(account,) for account in accounts])
+        self.events = make.counters(Catalogue.EVENTS, product(accounts, _RESULTS))
+        self.duplicates = make.counters(Catalogue.DUPLICATES, product(accounts, _DUPLICATE_KINDS))
+        self.dead_letters = make.counters(
+            Catalogue.DEAD_LETTERS, [(reason.value,) for reason in _reasons(Kind.DEAD_LETTERED)]
         )
-        self.sms_status = Children(make.counter(Catalogue.SMS_STATUS), sorted(vocabulary.status_categories))
+        self.sms_status = make.counters(Catalogue.SMS_STATUS, sorted(vocabulary.status_categories))
         self.unknown_statuses = make.counter(Catalogue.UNKNOWN_STATUSES)
-        self.unreadable_fields = Children(
-            make.counter(Catalogue.UNREADABLE_FIELDS), [(field,) for field in vocabulary.fields]
-        )
-        self.out_of_order = Children(make.counter(Catalogue.OUT_OF_ORDER), older(vocabulary.statuses))
+        self.unreadable_fields = make.counters(Catalogue.UNREADABLE_FIELDS, [(field,) for field in vocabulary.fields])
+        self.out_of_order = make.counters(Catalogue.OUT_OF_ORDER, older(vocabulary.statuses))
         self.event_age = make.histogram(Catalogue.EVENT_AGE)
-        self.sms_delivery = Children(
-            make.histogram(Catalogue.SMS_DELIVERY),
+        self.sms_delivery = make.histograms(
+            Catalogue.SMS_DELIVERY,
             [(status,) for status, (is_final, _) in vocabulary.statuses.items() if is_final],
         )
 
-        self.events_published = Children(make.counter(Catalogue.EVENTS_PUBLISHED), topics)
-        self.publish_duration = Children(make.histogram(Catalogue.PUBLISH_DURATION), topics)
-        self.publish_failures = Children(
-            make.counter(Catalogue.PUBLISH_FAILURES),
+        self.events_published = make.counters(Catalogue.EVENTS_PUBLISHED, topics)
+        self.publish_duration = make.histograms(Catalogue.PUBLISH_DURATION, topics)
+        self.publish_failures = make.counters(
+            Catalogue.PUBLISH_FAILURES,
             [(*topic, reason) for topic in topics for reason in publish_failures()],
         )
         self.late_acknowledgements = make.counter(Catalogue.LATE_ACKNOWLEDGEMENTS)
         self._oldest_unacknowledged = make.gauge(Catalogue.OLDEST_UNACKNOWLEDGED)
-        self.producer_restarts = Children(
-            make.counter(Catalogue.PRODUCER_RESTARTS), [(cause,) for cause in vocabulary.causes]
-        )
+        self.producer_restarts = make.counters(Catalogue.PRODUCER_RESTARTS, [(cause,) for cause in vocabulary.causes])
         self._breaker_state = make.gauge(Catalogue.BREAKER_STATE)
         self._min_insync_replicas = make.gauge(Catalogue.TOPIC_MIN_INSYNC_REPLICAS)
         self._topics = dict(vocabulary.topics)
@@ -206,44 +163,29 @@ class Maker:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
+    def counters(self, metric: Metric, combinations: Iterable[tuple[str, ...]]) -> Children[Counter]:
+        """Give a counter for each of the label values' `combinations`."""
+        children = Children(Counter, combinations)
+        self._registry.register(CounterCollector(metric, children))
+        return children
+
     def counter(self, metric: Metric) -> Counter:
-        """Give a counter, or its parent where it has labels."""
-        made = Counter(metric.name, metric.help, metric.labels, registry=None)
-        return self._registered(made)
+        """Give the one counter of a metric without labels."""
+        return self.counters(metric, [()])[()]
+
+    def histograms(self, metric: Metric, combinations: Iterable[tuple[str, ...]]) -> Children[Histogram]:
+        """Give a histogram for each of the label values' `combinations`."""
+        children = Children(lambda: Histogram(metric.buckets), combinations)
+        self._registry.register(HistogramCollector(metric, children, _unit(metric)))
+        return children
+
+    def histogram(self, metric: Metric) -> Histogram:
+        """Give the one histogram of a metric without labels."""
+        return self.histograms(metric, [()])[()]
 
     def gauge(self, metric: Metric) -> Gauge:
         """Give a gauge, or its parent where it has labels."""
-        made = Gauge(metric.name, metric.help, metric.labels, unit=_unit(metric), registry=None)
-        return self._registered(made)
-
-    def histogram(self, metric: Metric) -> Histogram:
-        """Give a histogram, or its parent where it has labels."""
-        made = Histogram(
-            metric.name, metric.help, metric.labels, unit=_unit(metric), buckets=metric.buckets, registry=None
-        )
-        return self._registered(made)
-
-    def _registered(self, made: Child) -> Child:
-        self._registry.register(_WithoutCreated(made))
-        return made
-
-
-class _WithoutCreated(Collector):
-    """A metric less its `_created` series, which double the series and which nobody here reads.
-
-    prometheus-client's own switch is global to the process; this one is the registry's.
-    """
-
-    def __init__(self, metric: MetricWrapperBase) -> None:
-        self._metric = metric
-
-    def describe(self) -> Iterable[Family]:
-        return self._metric.describe()
-
-    def collect(self) -> Iterator[Family]:
-        for family in self._metric.collect():
-            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-            yield family
+        return Gauge(metric.name, metric.help, metric.labels, unit=_unit(metric), registry=self._registry)
 
 
 def _unit(metric: Metric) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from relay.observability.instruments import Children, Maker, older, publish_failures
+from relay.observability.instruments import Maker, older, publish_failures
 from relay.observability.metrics import Catalogue, ProjectorCatalogue
 
 
@@ -43,9 +43,9 @@ class ProjectorInstruments:
         make, words = Maker(registry), vocabulary
         self._topic = words.latest_topic
         self._clock = clock
-        self._events = Children(make.counter(ProjectorCatalogue.EVENTS), [(word,) for word in words.transitions])
+        self._events = make.counters(ProjectorCatalogue.EVENTS, [(word,) for word in words.transitions])
         self._duplicates = make.counter(ProjectorCatalogue.DUPLICATES)
-        self._out_of_order = Children(make.counter(ProjectorCatalogue.OUT_OF_ORDER), older(words.statuses))
+        self._out_of_order = make.counters(ProjectorCatalogue.OUT_OF_ORDER, older(words.statuses))
         self._unreadable = make.counter(ProjectorCatalogue.UNREADABLE)
         self._rewritten = make.counter(ProjectorCatalogue.REWRITTEN)
         self._erased = make.counter(ProjectorCatalogue.ERASED)
@@ -54,14 +54,12 @@ class ProjectorInstruments:
         self._lag = make.gauge(ProjectorCatalogue.LAG)
         self._last_commit = make.gauge(ProjectorCatalogue.LAST_COMMIT)
         self._stuck = make.gauge(ProjectorCatalogue.STUCK)
-        self._published = Children(make.counter(Catalogue.EVENTS_PUBLISHED), [(self._topic,)])
-        self._publish_duration = Children(make.histogram(Catalogue.PUBLISH_DURATION), [(self._topic,)])
-        self._publish_failures = Children(
-            make.counter(Catalogue.PUBLISH_FAILURES), [(self._topic, reason) for reason in publish_failures()]
+        self._published = make.counters(Catalogue.EVENTS_PUBLISHED, [(self._topic,)])
+        self._publish_duration = make.histograms(Catalogue.PUBLISH_DURATION, [(self._topic,)])
+        self._publish_failures = make.counters(
+            Catalogue.PUBLISH_FAILURES, [(self._topic, reason) for reason in publish_failures()]
         )
-        self.producer_restarts = Children(
-            make.counter(Catalogue.PRODUCER_RESTARTS), [(cause,) for cause in words.causes]
-        )
+        self.producer_restarts = make.counters(Catalogue.PRODUCER_RESTARTS, [(cause,) for cause in words.causes])
         make.gauge(Catalogue.READY).set_function(ready)
         self._certificate_expiry = make.gauge(Catalogue.CERTIFICATE_EXPIRY)
         self.secrets_stale = make.gauge(Catalogue.SECRETS_STALE)
