@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import gc
 import random
-import secrets
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,6 +68,9 @@ WINDOW_CLOSE_S: Final = 0.5
 """How long a stop waits for Redis to take what is left; what it does not take costs a second record at most."""
 TRACING_STOP_S: Final = 1.0
 """How long a stop waits for a collector to take the last spans."""
+GC_AFTER: Final = 50_000
+"""By how many objects those alive must have grown for cycles to be looked for. A webhook leaves none behind, but has
+about a hundred while it is under way: with Python's 700 the collector looked at all of them every few webhooks."""
 ADMIN_STOP_S: Final = 0.5
 """How long a scrape under way may take at a stop."""
 
@@ -134,7 +136,7 @@ class Relay:
             duplicate_window_entries=lambda: len(window),
         )
 
-        rng = random.Random()  # noqa: S311 - jitter, not a secret
+        rng = random.Random()  # noqa: S311 - jitter and names, no secrets
         self._rotation = None if followed is None else Rotation(followed, self)
         webhook = Webhook(
             self._traced.handler(self._judging(followed)),
@@ -146,7 +148,7 @@ class Relay:
             ),
             Sources(
                 now=lambda: datetime.now(UTC),
-                request_id=lambda: secrets.token_hex(8),
+                request_id=lambda: f"{rng.getrandbits(64):016x}",
                 rng=rng,
                 draining=lambda: self._pipeline.draining,
             ),
@@ -206,6 +208,7 @@ class Relay:
         # What lives now lives to the end: not looking at it again took the 99th percentile from 20 to 9 ms.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_AFTER)
         _log.info("listening", webhook_port=self.webhook_port, admin_port=self.admin_port, version=__version__)
 
     async def ready(self, timeout_s: float) -> bool:
