@@ -6,6 +6,7 @@ comes meanwhile makes up the next. No record waits for company, unless a linger 
 """
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -13,10 +14,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from relay.events.record import Record
+from relay.publishing.partitioning import partition_of
 
 Ticket = TypeVar("Ticket")
 """What a record is known by to whoever gave it."""
@@ -52,7 +53,6 @@ class Batches(Generic[Ticket]):
         """Take a started producer, and how long a record may wait for company. Within the running loop."""
         self._producer: Any = producer
         self._cluster = self._producer.client.cluster
-        self._partitioner = DefaultPartitioner()
         self._linger_s = linger_s
         self._loop = asyncio.get_running_loop()
         self._partitions: dict[str, list[TopicPartition]] = {}
@@ -98,9 +98,10 @@ class Batches(Generic[Ticket]):
         if partitions is None:
             count = len(self._cluster.partitions_for_topic(topic))
             partitions = self._partitions[topic] = [TopicPartition(topic, number) for number in range(count)]
-        led = [] if key is not None else [partitions[it] for it in self._cluster.available_partitions_for_topic(topic)]
-        chosen: TopicPartition = self._partitioner(key, partitions, led)
-        return chosen
+        if key is not None:
+            return partitions[partition_of(key, len(partitions))]
+        led = [partitions[number] for number in self._cluster.available_partitions_for_topic(topic)]
+        return random.choice(led or partitions)  # noqa: S311 - which one is nobody's secret
 
     def _open(self, partition: TopicPartition, outcomes: Outcomes[Ticket]) -> _Batch[Ticket]:
         batch = _Batch(partition, self._producer.create_batch(), outcomes)

@@ -10,9 +10,10 @@ from relay.events.record import Destination
 from relay.events.records import tombstone_record
 from relay.publishing.cluster import ClusterUnreachableError
 from relay.publishing.connection import KafkaConnection
+from relay.publishing.partitioning import partition_of
 from relay.publishing.topics import FoundTopic
 from relay.reasons import Reason
-from relay.streams.reading import TopicReader, partition_of, reading
+from relay.streams.reading import TopicReader, reading
 from relay.streams.standing import Progress
 from relay.streams.tail import TopicMissingError
 from relay.streams.writing import outcomes, writing

@@ -8,7 +8,6 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from aiokafka.partitioner import murmur2
 
 from relay.publishing.cluster import ClusterUnreachableError, cause_of, read_cluster
 from relay.publishing.connection import KafkaConnection
@@ -25,7 +24,6 @@ _POLL_MS: Final = 200
 _AT_ONCE: Final = 500
 _WAIT_MS: Final = 50
 """How long a broker waits for records at a partition's end; a question on the same connection waits with it."""
-_POSITIVE: Final = 0x7FFFFFFF
 _EVERYTHING_IS_GONE: Final = 2**63 - 1
 
 
@@ -175,12 +173,6 @@ async def reading(connection: KafkaConnection, *, describe: Iterable[str] = ()) 
         yield TopicReader(consumer, listing, connection)
     finally:
         await _stop(consumer)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Give the partition of a key among so many: Java's murmur2, as our producer and every client of Kafka's own."""
-    number: int = murmur2(key) & _POSITIVE
-    return number % partitions
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -17,13 +17,14 @@ from relay.events.times import milliseconds
 from relay.fact_records import record_of
 from relay.privacy import Privacy
 from relay.publishing.connection import KafkaConnection
+from relay.publishing.partitioning import partition_of
 from relay.reasons import MEANING, Reason
 from relay.sofy.api.errors import ApiError
 from relay.sofy.api.sms import SmsOfSofy, UnknownSmsError, can_be_asked, concerns_all
 from relay.sofy.reading import StatusFact
 from relay.sofy.reconciling import Answer, Known, KnownFact, Verdict, decide, understand
 from relay.streams.dossier import Dossier, Told
-from relay.streams.reading import Stretch, TopicReader, partition_of, reading
+from relay.streams.reading import Stretch, TopicReader, reading
 from relay.streams.standing import SLACK_MS, Progress
 from relay.streams.tail import TopicMissingError
 from relay.streams.writing import AT_ONCE, outcomes, writing

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from relay.events.record import Destination
+from relay.publishing.partitioning import partition_of
 from relay.streams.judging import Aim
-from relay.streams.reading import Stretch, TopicReader, partition_of
+from relay.streams.reading import Stretch, TopicReader
 
 SLACK_MS: Final = 600_000
 """How far the clocks of two who write may be apart."""

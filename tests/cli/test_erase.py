@@ -10,8 +10,8 @@ from relay.events.records import latest_record, status_record
 from relay.events.sms_status import SmsStatusEvent, Status
 from relay.events.status_event import StatusEvent
 from relay.events.times import milliseconds, rfc3339
+from relay.publishing.partitioning import partition_of
 from relay.reasons import Reason
-from relay.streams.reading import partition_of
 from tests.cli.conftest import Run
 from tests.kafka.choice import Kafka
 from tests.kafka.topics import Topics

@@ -19,27 +19,10 @@ from tests.kafka.reader import StoredRecord, read_topic
 from tests.kafka.topics import Topics
 from tests.publishing.memory import MemoryPublisher
 from tests.publishing.stand import RECORD, PublishLog, everywhere, handed_over, outcome, publishing_to, record
+from tests.publishing.test_partitioning import JAVA
 
 PARTITIONS = 12
 MAX_RECORDS = 300
-
-# Key, partition of 12: computed with org.apache.kafka.common.utils.Utils of kafka-clients 4.3.1.
-JAVA_PARTITIONS = [
-    ("zzzzz", 5),
-    ("yyyyy", 8),
-    ("0", 8),
-    ("1", 3),
-    ("12", 10),
-    ("123", 5),
-    ("1234", 0),
-    ("12345678901234567890123", 6),
-    ("6f1c2e0a-9d4b-4f7e-8a55-0c1d2e3f4a5b", 10),
-    ("sms-é-ü", 7),
-    ("😀", 9),
-    ("a/b c", 0),
-    (" ", 9),
-    ("KQ2xJ8", 1),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +95,11 @@ async def test_a_record_without_key_is_stored_without_key(subject: Subject) -> N
 
 
 async def test_a_key_goes_to_the_partition_that_a_java_client_gives_it(subject: Subject) -> None:
-    acknowledgements = [handed_over(subject.publisher, record(b"{}", key=key.encode())) for key, _ in JAVA_PARTITIONS]
+    acknowledgements = [handed_over(subject.publisher, record(b"{}", key=key.encode())) for key, _ in JAVA]
     await asyncio.gather(*acknowledgements)
 
     found = {(stored.key or b"").decode(): stored.partition for stored in await subject.stored()}
-    assert found == dict(JAVA_PARTITIONS)
+    assert found == dict(JAVA)
 
 
 async def test_records_of_a_key_stand_in_the_order_given(subject: Subject) -> None:

@@ -12,8 +12,9 @@ from relay.events.record import Destination
 from relay.events.times import milliseconds
 from relay.publishing.cluster import ClusterUnreachableError
 from relay.publishing.connection import KafkaConnection
+from relay.publishing.partitioning import partition_of
 from relay.reasons import Reason
-from relay.streams.reading import Stretch, TopicReader, partition_of, reading
+from relay.streams.reading import Stretch, TopicReader, reading
 from relay.streams.tail import TopicMissingError
 from tests.kafka.choice import Kafka
 from tests.kafka.guarded import GuardedKafka
