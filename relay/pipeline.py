@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from relay import privacy as private
 from relay.duplicates.in_flight import InFlight
@@ -67,8 +67,7 @@ _RESULT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RawDelivery:
+class RawDelivery(NamedTuple):
     """A webhook body as received; who sent it is not yet proven."""
 
     claim: Claim
@@ -80,8 +79,7 @@ class RawDelivery:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Every item is durable: answer 200 with these three counts; they add up to the items."""
 
     account: str
@@ -90,8 +88,7 @@ class Accepted:
     dead_lettered: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Nothing is promised: the reason's `relay.reasons.MEANING` says which answer that is."""
 
     reason: Reason
@@ -264,11 +261,12 @@ class Pipeline:
         owned: dict[str, _Entry] = {}
         for entry in entries:
             id_ = entry.record.id
-            kind = DuplicateKind.IN_WEBHOOK if id_ in owned else DuplicateKind.IN_FLIGHT
-            if self._in_flight.join(id_, partial(self._settle_joined, entry, account, kind, outstanding)):
-                outstanding.add()
-            else:
+            if self._in_flight.own(id_):
                 owned[id_] = entry
+            else:
+                kind = DuplicateKind.IN_WEBHOOK if id_ in owned else DuplicateKind.IN_FLIGHT
+                self._in_flight.join(id_, partial(self._settle_joined, entry, account, kind, outstanding))
+                outstanding.add()
         try:
             await self._hand_over(owned, account, outstanding)
             await outstanding.wait()

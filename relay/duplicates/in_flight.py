@@ -12,7 +12,7 @@ Told = Callable[[Reason | None], None]
 class InFlight:
     """Knows which ids wait for their acknowledgement in this process.
 
-    Whomever `join` does not let join owns the id and must call `settle` or `release` for it, exactly once.
+    Who owns an id must call `settle` or `release` for it, exactly once.
     """
 
     def __init__(self, window: DuplicateWindow) -> None:
@@ -20,16 +20,19 @@ class InFlight:
         self._window = window
         self._waiting: dict[str, list[Told] | None] = {}
 
-    def join(self, id: str, told: Told) -> bool:  # noqa: A002 - the records' own name
-        """Say whether a record with this id is on its way: `told` is called at its end. If not, the caller owns it."""
-        if id not in self._waiting:
-            self._waiting[id] = None
+    def own(self, id: str) -> bool:  # noqa: A002 - the records' own name
+        """Own an id; False: a record with it is on its way already, which can be joined."""
+        if id in self._waiting:
             return False
+        self._waiting[id] = None
+        return True
+
+    def join(self, id: str, told: Told) -> None:  # noqa: A002 - the records' own name
+        """Have `told` called when the way of an id that somebody owns ends."""
         others = self._waiting[id]
         if others is None:
             others = self._waiting[id] = []
         others.append(told)
-        return True
 
     def settle(self, id: str, failure: Reason | None) -> None:  # noqa: A002 - the records' own name
         """End the way of an owned id: remembered if its record is durable (no failure), else forgotten."""

@@ -25,7 +25,7 @@ class MemoryWindow:
 
     async def known(self, ids: Sequence[str]) -> Collection[str]:
         """Give those of `ids` that are remembered and not too old. Never suspends."""
-        self._expire()
+        self._expire(self._clock())
         return [known for known in ids if packed(known) in self._known]
 
     def remember(self, id: str) -> None:  # noqa: A002 - the records' own name
@@ -33,12 +33,13 @@ class MemoryWindow:
         entry = packed(id)
         if entry in self._known:
             return
-        self._expire()
+        now = self._clock()
+        self._expire(now)
         if len(self._order) >= self._max_entries:
             self._drop_oldest()
         self._known.add(entry)
         self._order.append(entry)
-        self._count_now()
+        self._count(int(now))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -54,11 +55,10 @@ class MemoryWindow:
 
     def __len__(self) -> int:
         """Give how many ids are remembered, the expired ones not counted."""
-        self._expire()
+        self._expire(self._clock())
         return len(self._order)
 
-    def _count_now(self) -> None:
-        second = int(self._clock())
+    def _count(self, second: int) -> None:
         if self._seconds and self._seconds[-1][0] == second:
             second, count = self._seconds.pop()
             self._seconds.append((second, count + 1))
@@ -71,8 +71,8 @@ class MemoryWindow:
         if count > 1:
             self._seconds.appendleft((second, count - 1))
 
-    def _expire(self) -> None:
-        oldest = self._clock() - self._window_s
+    def _expire(self, now: float) -> None:
+        oldest = now - self._window_s
         while self._seconds and self._seconds[0][0] + 1 <= oldest:
             for _ in range(self._seconds.popleft()[1]):
                 self._known.discard(self._order.popleft())

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.reasons import Reason
 
@@ -49,8 +49,7 @@ class Credentials:
     """The expected ids of registrations; empty = any."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticDelivery:
+class AuthenticDelivery(NamedTuple):
     """A webhook body whose sender proved who it is. Only `Authenticator.authenticate` makes one.
 
     And the replay of a dead letter makes it again: nothing else ever becomes a dead letter. And reconciliation, around
