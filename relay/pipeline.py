@@ -277,24 +277,25 @@ class Pipeline:
 
     async def _hand_over(self, owned: dict[str, _Entry], account: str, outstanding: Outstanding) -> None:
         """Publish the owned entries that the window does not know."""
-        left = dict(owned)
+        new = dict(owned)
         failure = Reason.INTERNAL_ERROR
         try:
             for known in await self._window.known(list(owned)):
-                self._settle_duplicate(left.pop(known), account, DuplicateKind.WINDOW)
+                self._settle_duplicate(new.pop(known), account, DuplicateKind.WINDOW)
                 self._in_flight.release(known)
             if outstanding.is_late:
                 failure = Reason.ACKNOWLEDGEMENT_TIMEOUT
-                return
-            for id_, entry in list(left.items()):
-                self._publisher.publish(entry.record, partial(self._settle, entry, outstanding))
-                outstanding.add()
-                del left[id_]
+            elif new:
+                self._publisher.publish(
+                    [(entry.record, partial(self._settle, entry, outstanding)) for entry in new.values()]
+                )
+                outstanding.add(len(new))
+                new.clear()
         except NotPublishedError as error:
             failure = error.reason
         finally:
             # Whatever was not handed over must not keep its duplicates waiting.
-            for id_, entry in left.items():
+            for id_, entry in new.items():
                 entry.failure = failure
                 self._in_flight.settle(id_, failure)
 

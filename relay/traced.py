@@ -5,7 +5,7 @@ so nothing is there to cost. What a span says, and OpenTelemetry, are `relay.obs
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -305,21 +305,30 @@ class _TracedPublisher:
     def unavailable(self) -> Reason | None:
         return self._publisher.unavailable
 
-    def publish(self, record: Record, settled: Settled) -> None:
+    def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         request = _current.get()
         if request is None:
-            self._publisher.publish(record, settled)
+            self._publisher.publish(records)
             return
-        publishing = request.publishing(record, self._topics[record.destination])
-        if publishing.traceparent is not None and record.destination in _TRACED:
-            record = record._replace(headers={**record.headers, "traceparent": publishing.traceparent})
-
-        def ended(failure: Reason | None) -> None:
-            publishing.settle(None if failure is None else failure.value)
-            settled(failure)
-
+        spans = [request.publishing(record, self._topics[record.destination]) for record, _ in records]
         try:
-            self._publisher.publish(record, ended)
+            self._publisher.publish(
+                [_traced(record, settled, span) for (record, settled), span in zip(records, spans, strict=True)]
+            )
         except BaseException as error:
-            publishing.settle(error.reason.value if isinstance(error, NotPublishedError) else type(error).__name__)
+            word = error.reason.value if isinstance(error, NotPublishedError) else type(error).__name__
+            for span in spans:
+                span.settle(word)
             raise
+
+
+def _traced(record: Record, settled: Settled, span: _One | _Many) -> tuple[Record, Settled]:
+    """Give a record that carries its span's context, and what ends the span when its outcome is told."""
+    if span.traceparent is not None and record.destination in _TRACED:
+        record = record._replace(headers={**record.headers, "traceparent": span.traceparent})
+
+    def ended(failure: Reason | None) -> None:
+        span.settle(None if failure is None else failure.value)
+        settled(failure)
+
+    return record, ended

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka.structs import RecordMetadata, TopicPartition
@@ -118,22 +118,25 @@ class KafkaPublisher:
             _log.warning("Kafka does not acknowledge: webhooks are refused at once, but for one trial a second")
         return state
 
-    def publish(self, record: Record, settled: Settled) -> None:
-        """Hand `record` over; see `Publisher.publish`."""
-        now = self._loop.time()
-        producer = self._producer
-        refusal = self._refusal(producer, record.destination)
-        if refusal is not None or producer is None:
-            raise self._refused(record.destination, refusal or self._absence)
-        size = len(record.value) + len(record.key or b"")
-        handed_over = _HandedOver(record.destination, size, now, settled, self._progress)
-        if size > _SURELY_FITS and size + _headers_size(record) > MAX_RECORD_BYTES:
-            self._loop.call_soon(self._fail, handed_over, Reason.RECORD_TOO_LARGE)
-            return
-        producer.publish(self._topics[record.destination], record, handed_over, self)
+    def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
+        """Hand records over; see `Publisher.publish`."""
+        producer = self._usable_for({record.destination for record, _ in records})
+        now, progress = self._loop.time(), self._progress
+        for record, settled in records:
+            size = len(record.value) + len(record.key or b"")
+            handed_over = _HandedOver(record.destination, size, now, settled, progress)
+            if size > _SURELY_FITS and size + _headers_size(record) > MAX_RECORD_BYTES:
+                self._loop.call_soon(self._fail, handed_over, Reason.RECORD_TOO_LARGE)
+                continue
+            try:
+                producer.publish(self._topics[record.destination], record, handed_over, self)
+            except Exception as error:  # noqa: BLE001 - whatever the client raises: one record does not harm the others
+                self._name_in_log(record.destination, Reason.RECORD_REFUSED, error)
+                self._loop.call_soon(self._fail, handed_over, Reason.RECORD_REFUSED)
+                continue
+            self._admission.enter(size, now)
         self._breaker.tried(now)
-        self._progress.handed_over(now)
-        self._admission.enter(size, now)
+        progress.handed_over(now)
 
     def acknowledged(self, tickets: Sequence[_HandedOver], first: RecordMetadata) -> None:
         """Take the acknowledgement of a batch: the producer's to call, see `Outcomes`."""
@@ -163,17 +166,24 @@ class KafkaPublisher:
                 self._breaker.failed(record.since)
             self._fail(record, reason)
 
-    def _refusal(self, producer: RunningProducer | None, destination: Destination) -> Reason | None:
-        if producer is None:
-            return self._absence
-        if producer.failure is not None:
-            return Reason.PRODUCER_FAILED
-        # Asked right before the producer is, with no await between: it would ask for an unknown topic by name.
-        return None if producer.knows(self._probes[destination]) else Reason.TOPIC_MISSING
+    def _usable_for(self, destinations: Collection[Destination]) -> RunningProducer:
+        """Give the producer, or raise `NotPublishedError`.
 
-    def _refused(self, destination: Destination, reason: Reason) -> NotPublishedError:
-        self._observer.publish_failed(destination, reason)
-        return NotPublishedError(reason)
+        Asked right before it is given records, with no await between: it would ask for an unknown topic by name.
+        """
+        producer = self._producer
+        if producer is None:
+            refusal: Reason | None = self._absence
+        else:
+            refusal = None if producer.failure is None else Reason.PRODUCER_FAILED
+        for destination in destinations:
+            if refusal is None and producer is not None and not producer.knows(self._probes[destination]):
+                refusal = Reason.TOPIC_MISSING
+            if refusal is not None:
+                self._observer.publish_failed(destination, refusal)
+        if producer is None or refusal is not None:
+            raise NotPublishedError(refusal or self._absence)
+        return producer
 
     def _fail(self, record: _HandedOver, reason: Reason) -> None:
         self._observer.publish_failed(record.destination, reason)

@@ -20,9 +20,9 @@ class Outstanding:
         """Whether the deadline has passed."""
         return self._loop.time() >= self._deadline
 
-    def add(self) -> None:
-        """One record more is waited for."""
-        self._count += 1
+    def add(self, count: int = 1) -> None:
+        """So many records more are waited for."""
+        self._count += count
 
     def settle(self) -> None:
         """One record has its outcome."""

@@ -33,15 +33,15 @@ class Publisher(Protocol):
     def unavailable(self) -> Reason | None:
         """Why a record would be refused at this moment, or None. Costs nothing; never blocks."""
 
-    def publish(self, record: Record, settled: Settled) -> None:
-        """Hand `record` to the producer; `settled` is called once, later, when its outcome is known (acks=all).
+    def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
+        """Hand records to the producer, all or none, in their order; each one's outcome is told once it is known.
 
-        Never blocks, and `settled` is never called within it. Who cannot wait any longer goes away; the outcome
-        still comes.
+        Never blocks, and tells no outcome within the call. Acknowledged is what all in-sync replicas have (acks=all).
+        Who cannot wait any longer goes away; the outcomes still come.
 
         Raises:
-            NotPublishedError: at once, when the record was certainly not handed over, for a reason that
-                concerns its neighbours too. That one is too large by itself `settled` is told.
+            NotPublishedError: at once, when certainly none was handed over, for a reason that concerns them all.
+                That one is too large by itself is its own outcome.
         """
 
 

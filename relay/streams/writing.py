@@ -65,12 +65,10 @@ async def outcomes(
         found[number] = failure
         outstanding.settle()
 
-    for number, record in enumerate(records):
-        try:
-            publisher.publish(record, partial(settled, number))
-        except NotPublishedError as error:
-            found[number:] = [error.reason] * (len(records) - number)
-            break
-        outstanding.add()
+    try:
+        publisher.publish([(record, partial(settled, number)) for number, record in enumerate(records)])
+    except NotPublishedError as error:
+        return [error.reason] * len(records)
+    outstanding.add(len(records))
     await outstanding.wait()
     return list(found)  # a copy: what comes later is too late

@@ -29,18 +29,23 @@ class SteeredPublisher:
         self.acknowledged: list[Record] = []
         self._held: list[tuple[Record, Settled]] = []
 
-    def publish(self, record: Record, settled: Settled) -> None:
+    def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         if self.fault is not None:
             raise self.fault
-        reason = next((reason for part, reason in self.refusals.items() if part in record.value), None)
-        if reason is not None and self.refuse_at_hand_over:
-            raise NotPublishedError(reason)
-        self.handed_over.append(record)
+        reasons = [self._reason(record) for record, _ in records]
+        refusal = next(filter(None, reasons), None)
+        if self.refuse_at_hand_over and refusal is not None:
+            raise NotPublishedError(refusal)
+        for (record, settled), reason in zip(records, reasons, strict=True):
+            self.handed_over.append(record)
+            if self.holding and reason is None:
+                self._held.append((record, settled))
+            else:
+                asyncio.get_running_loop().call_soon(self._settle, record, settled, reason)
         self.arrived.set()
-        if self.holding and reason is None:
-            self._held.append((record, settled))
-        else:
-            asyncio.get_running_loop().call_soon(self._settle, record, settled, reason)
+
+    def _reason(self, record: Record) -> Reason | None:
+        return next((reason for part, reason in self.refusals.items() if part in record.value), None)
 
     def release(self, failure: Reason | None = None) -> None:
         """Let all held acknowledgements come, or fail."""

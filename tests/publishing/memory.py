@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiokafka.partitioner import murmur2
 
@@ -37,19 +37,21 @@ class MemoryPublisher:
     def unavailable(self) -> Reason | None:
         return Reason.OVERLOADED if self._admission.full else None
 
-    def publish(self, record: Record, settled: Settled) -> None:
+    def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
+        for destination in {record.destination for record, _ in records}:
+            if destination not in self._partitions:
+                self._observer.publish_failed(destination, Reason.TOPIC_MISSING)
+                raise NotPublishedError(Reason.TOPIC_MISSING)
         loop = asyncio.get_running_loop()
-        if record.destination not in self._partitions:
-            self._observer.publish_failed(record.destination, Reason.TOPIC_MISSING)
-            raise NotPublishedError(Reason.TOPIC_MISSING)
-        if len(record.value) > self._largest_record:
-            self._observer.publish_failed(record.destination, Reason.RECORD_TOO_LARGE)
-            loop.call_soon(settled, Reason.RECORD_TOO_LARGE)
-            return
         now = loop.time()
-        self._admission.enter(len(record.value), now)
-        self._store(record)
-        loop.call_soon(self._acknowledge, record, settled, now)
+        for record, settled in records:
+            if len(record.value) > self._largest_record:
+                self._observer.publish_failed(record.destination, Reason.RECORD_TOO_LARGE)
+                loop.call_soon(settled, Reason.RECORD_TOO_LARGE)
+                continue
+            self._admission.enter(len(record.value), now)
+            self._store(record)
+            loop.call_soon(self._acknowledge, record, settled, now)
 
     def stored(self, destination: Destination) -> list[StoredRecord]:
         return [record for partition in self._partitions[destination] for record in partition]

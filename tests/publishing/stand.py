@@ -172,7 +172,7 @@ def record(value: bytes, *, key: bytes | None = b"zzzzz") -> Record:
 def handed_over(publisher: Publisher, record: Record) -> asyncio.Future[Reason | None]:
     """Publish; give the future of what `settled` is told."""
     outcome: asyncio.Future[Reason | None] = asyncio.get_running_loop().create_future()
-    publisher.publish(record, outcome.set_result)
+    publisher.publish([(record, outcome.set_result)])
     assert not outcome.done(), "told within the call"
     return outcome
 
