@@ -8,7 +8,7 @@ comes meanwhile makes up the next. No record waits for company, unless a linger 
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -37,10 +37,11 @@ class Outcomes(Protocol[Told_contra]):
 class _Batch(Generic[Ticket]):
     """Records of one partition that go out together."""
 
-    __slots__ = ("builder", "outcomes", "partition", "tickets")
+    __slots__ = ("builder", "opened_at", "outcomes", "partition", "tickets")
 
-    def __init__(self, partition: TopicPartition, builder: Any, outcomes: Outcomes[Ticket]) -> None:  # noqa: ANN401 - aiokafka has no types
+    def __init__(self, partition: TopicPartition, builder: Any, outcomes: Outcomes[Ticket], now: float) -> None:  # noqa: ANN401 - aiokafka has no types
         self.partition = partition
+        self.opened_at = now
         self.builder = builder
         self.outcomes = outcomes
         self.tickets: list[Ticket] = []
@@ -49,9 +50,18 @@ class _Batch(Generic[Ticket]):
 class Batches(Generic[Ticket]):
     """What one producer has still to send. For one event loop's thread; nothing here waits but `drained`."""
 
-    def __init__(self, producer: AIOKafkaProducer, *, linger_s: float) -> None:
-        """Take a started producer, and how long a record may wait for company. Within the running loop."""
+    def __init__(
+        self, producer: AIOKafkaProducer, backdate: Callable[[TopicPartition, float], None], *, linger_s: float
+    ) -> None:
+        """Begin, within the running loop.
+
+        Args:
+            producer: A started one.
+            backdate: Makes the batch that the producer was just given for a partition so many seconds older.
+            linger_s: How long a record may wait for company.
+        """
         self._producer: Any = producer
+        self._backdate = backdate
         self._cluster = self._producer.client.cluster
         self._linger_s = linger_s
         self._loop = asyncio.get_running_loop()
@@ -104,7 +114,7 @@ class Batches(Generic[Ticket]):
         return random.choice(led or partitions)  # noqa: S311 - which one is nobody's secret
 
     def _open(self, partition: TopicPartition, outcomes: Outcomes[Ticket]) -> _Batch[Ticket]:
-        batch = _Batch(partition, self._producer.create_batch(), outcomes)
+        batch = _Batch(partition, self._producer.create_batch(), outcomes, self._loop.time())
         self._waiting.setdefault(partition, deque()).append(batch)
         self._unlooked.add(partition)
         if self._sending is None and self._linger_s:
@@ -133,6 +143,8 @@ class Batches(Generic[Ticket]):
                     raise UnknownTopicOrPartitionError  # noqa: TRY301 - as the producer's own refusals
                 # Waits for nothing: the topic is known, and no batch of the partition is before this one.
                 stored = await self._producer.send_batch(batch.builder, partition.topic, partition=partition.partition)
+                # It gives a batch up after a request timeout, so that its records' senders are told in time.
+                self._backdate(partition, self._loop.time() - batch.opened_at)
             except Exception as error:  # noqa: BLE001 - whatever the client raises: the batch was not appended
                 self._settle(batch, error)
             else:

@@ -47,7 +47,7 @@ class RunningProducer:
         """Use `start`."""
         self._broker = broker
         self._producer: Any = producer
-        self._batches: Batches[Any] = Batches(producer, linger_s=linger_s)
+        self._batches: Batches[Any] = Batches(producer, self._backdate, linger_s=linger_s)
         self._cluster = self._producer.client.cluster
         self._refreshes = broker.refreshes
         self._asked: set[asyncio.Task[Mapping[str, UUID | None]]] = set()
@@ -161,6 +161,10 @@ class RunningProducer:
                 return
             stopping.cancel()
         await self._cut_off()
+
+    def _backdate(self, partition: TopicPartition, seconds: float) -> None:
+        """Make the batch that was just queued so much older: aiokafka counts from when it was given it."""
+        self._producer._message_accumulator._batches[partition][-1]._ctime -= seconds  # noqa: SLF001 - see the module's docstring
 
     async def _finish(self) -> None:
         await self._batches.drained()

@@ -1,5 +1,6 @@
 """`python -m tests.benchmark.profile`: where the serving process spends its time under load, as a flame graph."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.kafka.jars import KafkaUnavailableError
 
 FOLDER: Final = Path("build") / "bench"
 _RATE: Final = 500
+_TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*</text>')
 _BESIDE_S: Final = 2.0
 """The load goes on for so long after the profile."""
 _MOST: Final = 60
@@ -112,7 +114,14 @@ def _sampled(load: Load, seconds: int, name: str, *, embedded: bool) -> list[str
             if spying.returncode != 0:
                 message = f"py-spy could not look into the relay; it said: {said[-2000:]}"
                 raise ProfileError(message)
+    graph = stacks.with_suffix(".svg")
+    graph.write_text(titled(graph.read_text(encoding="utf-8"), name), encoding="utf-8")
     return stacks.read_text(encoding="utf-8").splitlines()
+
+
+def titled(graph: str, title: str) -> str:
+    """Give a flame graph with this title: py-spy's is its command line, which names places on somebody's machine."""
+    return _TITLE.sub(lambda found: f"{found[1]}{title}</text>", graph, count=1)
 
 
 def _show(stacks: Iterable[str], console: Console) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmark.machine import cpu_seconds
 from tests.benchmark.peers.building import without_addresses
-from tests.benchmark.profile import shares
+from tests.benchmark.profile import shares, titled
 from tests.benchmark.stand import remembered_ids
 from tests.benchmark.start_up import distributions
 
@@ -68,3 +68,9 @@ def test_cpu_of_a_process_is_its_own_clocks() -> None:
     own = time.process_time()
 
     assert before <= own <= cpu_seconds(os.getpid())
+
+
+def test_a_flame_graph_is_titled_by_its_name_and_not_by_a_command_of_this_machine() -> None:
+    graph = '<svg><text id="title" x="50%">/home/me/bin/py-spy record --pid 1</text><text id="details"> </text></svg>'
+
+    assert titled(graph, "one item") == '<svg><text id="title" x="50%">one item</text><text id="details"> </text></svg>'

@@ -21,6 +21,8 @@ class SteeredProducer:
         """By partition: how many records the batch holds that is not answered yet."""
         self.requests: list[set[int]] = []
         """The partitions whose batches were sent in one turn of the loop."""
+        self.ages: list[float] = []
+        """How old each batch was made when it was sent, in seconds."""
         self.refusal: KafkaError | None = None
         """What `send_batch` raises."""
         self.client = SimpleNamespace(cluster=self)
@@ -59,6 +61,10 @@ class SteeredProducer:
         self._in_this_turn.add(partition)
         self._answers[partition] = asyncio.get_running_loop().create_future()
         return self._answers[partition]
+
+    def backdate(self, partition: TopicPartition, seconds: float) -> None:
+        assert partition.partition in self.sent
+        self.ages.append(seconds)
 
     def _end_turn(self) -> None:
         self._in_this_turn = None

@@ -20,7 +20,7 @@ class House:
 
     def __init__(self, *leaders: int, batch_bytes: int = 10_000, linger_s: float = 0.0) -> None:
         self.producer = SteeredProducer(leaders, batch_bytes=batch_bytes)
-        self.batches: Batches[str] = Batches(self.producer, linger_s=linger_s)
+        self.batches: Batches[str] = Batches(self.producer, self.producer.backdate, linger_s=linger_s)
         self.told = Told()
 
     def add(self, ticket: str, partition: int = 0, size: int = 10) -> None:
@@ -215,6 +215,22 @@ async def test_a_linger_gathers_company() -> None:
     await asyncio.sleep(0.02)
 
     assert (at_once, house.producer.sent) == ({}, {0: 2})
+
+
+async def test_a_batch_is_as_old_to_the_producer_as_its_first_record() -> None:
+    house = House(1, 1, 1)
+    house.add("under way")
+    await turns()
+    house.add("waits")
+    await asyncio.sleep(0.02)
+    house.add("waits less")
+
+    house.producer.answer(0)
+    await turns()
+
+    at_once, after_waiting = house.producer.ages
+    assert at_once < after_waiting
+    assert after_waiting >= 0.02
 
 
 async def test_drained_waits_for_what_waits_and_for_what_is_under_way() -> None:
