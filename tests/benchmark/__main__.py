@@ -69,9 +69,9 @@ def bench(
         raise typer.Exit(1) from None
     found.write(FILE)
     table.show(found, Console(width=None if sys.stdout.isatty() else _WIDTH))
-    _draw(found, console)
+    drawn = _draw(found, console)
     if publish:
-        _publish(found)
+        _publish(found, drawn)
 
 
 def _quickly(cores: Cores, console: Console) -> Bench:
@@ -108,20 +108,21 @@ def _saying(console: Console) -> Callable[[str], None]:
     return lambda line: console.print(f"{time.monotonic() - began:6.0f} s  {line}", soft_wrap=True)
 
 
-def _draw(found: Bench, console: Console) -> None:
+def _draw(found: Bench, console: Console) -> list[Path]:
     if find_spec("matplotlib") is None:
         console.print("No plots: matplotlib is not installed (pip install -r tests/benchmark/requirements.lock).")
-        return
+        return []
     from tests.benchmark import plots  # noqa: PLC0415 - the figures are worth having without it
 
     files = plots.draw(found, PLOTS)
     console.print(f"{FILE} and {len(files)} plots in {PLOTS}/ written.")
+    return files
 
 
-def _publish(found: Bench) -> None:
+def _publish(found: Bench, drawn: Iterable[Path]) -> None:
     report.FOLDER.mkdir(parents=True, exist_ok=True)
     found.write(report.FOLDER / FILE.name)
-    for plot in PLOTS.glob("*.svg"):
+    for plot in drawn:
         shutil.copy(plot, report.FOLDER)
     report.write()
 
