@@ -78,11 +78,12 @@ class Batches(Generic[Ticket]):
 
     def add(self, topic: str, record: Record, ticket: Ticket, outcomes: Outcomes[Ticket]) -> None:
         """Take a record for a topic that the producer knows; `outcomes` will be told of `ticket`."""
+        headers = _headers(record)  # first, as it may raise: a batch that was opened has a record
         partition = self._partition(topic, record.key)
         batches = self._waiting.get(partition)
-        if batches is None or not _append(batches[-1], record):
+        if batches is None or not _append(batches[-1], record, headers):
             batch = self._open(partition, outcomes)
-            _append(batch, record)  # the first record of a batch may have any size
+            _append(batch, record, headers)  # the first record of a batch may have any size
         else:
             batch = batches[-1]
         batch.tickets.append(ticket)
@@ -190,13 +191,16 @@ class Batches(Generic[Ticket]):
             self._drained = None
 
 
-def _append(batch: _Batch[Any], record: Record) -> bool:
-    """Append a record; say whether there was room."""
-    value: bytes | None = record.value
+def _headers(record: Record) -> list[tuple[str, bytes]]:
     headers = [(name, text.encode()) for name, text in record.headers.items()]
     if record.is_tombstone:
-        value = None
         headers.insert(0, ("content-type", b""))  # the type of nothing: such records always had it
     headers.insert(1, ("correlation_id", record.id.encode()))
+    return headers
+
+
+def _append(batch: _Batch[Any], record: Record, headers: list[tuple[str, bytes]]) -> bool:
+    """Append a record; say whether there was room."""
+    value = None if record.is_tombstone else record.value
     added = batch.builder.append(timestamp=record.timestamp_ms, key=record.key, value=value, headers=headers)
     return added is not None

@@ -152,6 +152,20 @@ async def test_a_record_larger_than_a_batch_has_one_for_itself() -> None:
     assert (first, house.producer.sent[0]) == (1, 1)
 
 
+async def test_a_record_that_cannot_be_written_leaves_no_batch_behind() -> None:
+    house = House(1, 1, 1)
+    unwritable = record(b"{}", key=KEYS[0])._replace(headers={"content-type": "\ud800"})
+
+    with pytest.raises(UnicodeEncodeError):
+        house.batches.add(TOPIC, unwritable, "unwritable", house.told)
+    await turns()
+    nothing = dict(house.producer.sent)
+    house.add("next")
+    await turns()
+
+    assert (nothing, house.producer.sent) == ({}, {0: 1})
+
+
 async def test_records_of_a_failed_batch_fail_and_the_partition_goes_on() -> None:
     house = House(1, 1, 1)
     house.add("a")
