@@ -20,5 +20,6 @@ async def test_the_time_in_which_the_loop_was_blocked_is_its_own_and_counts_for_
     watching.cancel()
 
     assert BLOCKED_S * 0.9 <= own.between(since, until) <= until - since
-    assert own.between(since, since + BLOCKED_S / 2) <= BLOCKED_S / 2
+    # Of a machine that is up for a day the clock's last digits are coarser than these tenths.
+    assert own.between(since, since + BLOCKED_S / 2) <= BLOCKED_S / 2 + 1e-6
     assert own.between(until + 60, until + 61) == 0.0
