@@ -1,10 +1,14 @@
 """The public port as the tests see it: a real server on a free port, with fakes behind it."""
 
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
+
+from starlette.types import Receive, Scope, Send
 
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
@@ -65,3 +69,19 @@ class Edge:
 def bounds(**changes: str | float) -> Bounds:
     """Give the roomy bounds with `changes`."""
     return replace(Bounds(), **changes)  # type: ignore[arg-type]  # replace() checks names, not the mixed values
+
+
+@asynccontextmanager
+async def answering_unread(edge: Edge, *, answer_within_s: float) -> AsyncIterator[int]:
+    """Serve an application that answers without reading, as the admin port's does; give its port."""
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    listener = listen("127.0.0.1", 0, setting="RELAY_ADMIN")
+    server = HttpServer(answer, listener, ConnectionBounds(answer_within_s, 75.0), edge.webhook.refuse_unheard)
+    await server.start()
+    yield server.port
+    server.stop_accepting()
+    await server.drain(2.0, idle_grace_s=0.0)

@@ -3,14 +3,11 @@
 import asyncio
 
 import pytest
-from starlette.types import Receive, Scope, Send
 
-from relay.http.protocol import ConnectionBounds
-from relay.http.servers import HttpServer, listen
 from relay.reasons import Reason
 from tests.http.client import connect, post, request
 from tests.http.conftest import ServeEdge
-from tests.http.edge import Edge
+from tests.http.edge import Edge, answering_unread
 from tests.http.wire import wired
 
 SHORT = 64 * 1024
@@ -91,18 +88,9 @@ async def test_no_other_body_is_passed_over(edge: Edge, reason: Reason, data: by
 async def test_an_application_that_does_not_ask_for_it_has_no_body_passed_over(edge: Edge) -> None:
     """The admin port's: its deadline is far, its connection ends behind the answer all the same."""
 
-    async def answer_unread(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body"})
-
-    listener = listen("127.0.0.1", 0, setting="RELAY_ADMIN")
-    server = HttpServer(answer_unread, listener, ConnectionBounds(60.0, 75.0), edge.webhook.refuse_unheard)
-    await server.start()
-    async with connect(server.port) as connection:
+    async with answering_unread(edge, answer_within_s=60.0) as port, connect(port) as connection:
         answer = await connection.ask(head(5))
         rest = await connection.rest()
-    server.stop_accepting()
-    await server.drain(2.0, idle_grace_s=0.0)
 
     assert (answer.status, rest) == (200, b"")
 

@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from starlette.types import Receive, Scope, Send
 
-from relay.http.protocol import ConnectionBounds
-from relay.http.servers import HttpServer, listen
 from relay.pipeline import Accepted
 from relay.reasons import Reason
 from tests.http.client import connect, post, request
 from tests.http.conftest import ServeEdge
-from tests.http.edge import Edge
+from tests.http.edge import Edge, answering_unread
 from tests.http.fakes import Ended
 
 EXPECT = b"expect: 100-continue\r\n"
@@ -310,18 +307,9 @@ async def test_what_one_connection_sends_never_reaches_another(edge: Edge) -> No
 async def test_a_body_that_the_application_did_not_read_ends_the_connection_behind_its_answer(edge: Edge) -> None:
     """The admin port's application answers without reading."""
 
-    async def answer_unread(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body"})
-
-    listener = listen("127.0.0.1", 0, setting="RELAY_ADMIN")
-    server = HttpServer(answer_unread, listener, ConnectionBounds(3.0, 75.0), edge.webhook.refuse_unheard)
-    await server.start()
-    async with connect(server.port) as connection:
+    async with answering_unread(edge, answer_within_s=3.0) as port, connect(port) as connection:
         whole = await connection.ask(request(b"GET"))
         partial = await connection.ask(request(b"POST", headers=b"content-length: 500\r\n") + post())
         rest = await connection.rest()
-    server.stop_accepting()
-    await server.drain(2.0, idle_grace_s=0.0)
 
     assert (whole.status, partial.status, rest) == (200, 200, b"")
