@@ -71,8 +71,10 @@ class Batches(Generic[Ticket]):
         """The partitions whose batch is with the producer; and to which leader it was to go."""
         self._busy: set[int] = set()
         """Leaders that have not answered since batches went to them: the producer would hold others back for them."""
-        self._unlooked: set[TopicPartition] = set()
-        """Partitions that have or may have a batch now, and had none when they were looked at last."""
+        self._opened: set[TopicPartition] = set()
+        """Partitions that have had a batch opened since they were looked at last."""
+        self._settled = False
+        """Whether a batch was settled since then, so that any other one may be free to go."""
         self._sending: asyncio.Task[None] | asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
 
@@ -117,7 +119,7 @@ class Batches(Generic[Ticket]):
     def _open(self, partition: TopicPartition, outcomes: Outcomes[Ticket]) -> _Batch[Ticket]:
         batch = _Batch(partition, self._producer.create_batch(), outcomes, self._loop.time())
         self._waiting.setdefault(partition, deque()).append(batch)
-        self._unlooked.add(partition)
+        self._opened.add(partition)
         if self._sending is None and self._linger_s:
             self._sending = self._loop.call_later(self._linger_s, self._send_soon)
         elif self._sending is None:
@@ -131,9 +133,10 @@ class Batches(Generic[Ticket]):
         """Give the producer a batch of each partition that may have one; those for one leader become one request."""
         self._sending = None
         self._forget_grown_topics()
-        looked, self._unlooked = self._unlooked, set()
+        may_go = list(self._waiting) if self._settled else self._opened
+        self._settled, self._opened = False, set()
         addressed = set()
-        for partition in looked:
+        for partition in may_go:
             leader = self._cluster.leader_for_partition(partition)
             if partition in self._under_way or partition not in self._waiting or leader in self._busy:
                 continue
@@ -175,10 +178,9 @@ class Batches(Generic[Ticket]):
     def _settle(self, batch: _Batch[Ticket], outcome: RecordMetadata | BaseException) -> None:
         """Let the next batches go, then tell."""
         self._busy.discard(self._under_way.pop(batch.partition))
-        if self._waiting:
-            self._unlooked.update(self._waiting)
-            if self._sending is None:
-                self._send_soon()
+        self._settled = True
+        if self._waiting and self._sending is None:
+            self._send_soon()
         if isinstance(outcome, BaseException):
             batch.outcomes.failed(batch.tickets, outcome)
         else:

@@ -230,7 +230,6 @@ def _broker(connection: KafkaConnection, max_batch_bytes: int) -> _ProducingBrok
         acks="all",
         enable_idempotence=False,
         compression_type=None if connection.compression == "none" else connection.compression,
-        linger_ms=connection.linger_ms,
         max_batch_size=max_batch_bytes,
         max_request_size=MAX_RECORD_BYTES,
         logger=logging.getLogger("faststream"),
