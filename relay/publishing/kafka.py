@@ -173,17 +173,17 @@ class KafkaPublisher:
         """
         producer = self._producer
         if producer is None:
-            refusal: Reason | None = self._absence
+            refused, reason = list(destinations), self._absence
+        elif producer.failure is not None:
+            refused, reason = list(destinations), Reason.PRODUCER_FAILED
         else:
-            refusal = None if producer.failure is None else Reason.PRODUCER_FAILED
-        for destination in destinations:
-            if refusal is None and producer is not None and not producer.knows(self._probes[destination]):
-                refusal = Reason.TOPIC_MISSING
-            if refusal is not None:
-                self._observer.publish_failed(destination, refusal)
-        if producer is None or refusal is not None:
-            raise NotPublishedError(refusal or self._absence)
-        return producer
+            refused = [each for each in destinations if not producer.knows(self._probes[each])]
+            reason = Reason.TOPIC_MISSING
+        if producer is not None and not refused:
+            return producer
+        for destination in refused:
+            self._observer.publish_failed(destination, reason)
+        raise NotPublishedError(reason)
 
     def _fail(self, record: _HandedOver, reason: Reason) -> None:
         self._observer.publish_failed(record.destination, reason)
