@@ -31,6 +31,7 @@ from relay.duplicates.shared import SharedWindow
 from relay.events import SCHEMA_VERSION, Destination, Status
 from relay.http import answers
 from relay.http.admin import Version, admin_app
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, ListenError, listen
 from relay.http.webhook import Sources, Webhook, WebhookBounds
@@ -387,7 +388,6 @@ def _servers(
             bound.close()
         raise ListenError("\n".join(problems))
     public, private = sockets
-    return (
-        HttpServer(webhook, public, bounds, webhook.refuse_unheard),
-        HttpServer(admin, private, bounds, lambda reason, _seconds: answers.raw(answers.refused(reason, rng))),
-    )
+    at_webhook = Refusals(webhook.refuse_unheard, webhook.refuse_by_head)
+    at_admin = Refusals(lambda reason, _seconds: answers.raw(answers.refused(reason, rng)))
+    return HttpServer(webhook, public, bounds, at_webhook), HttpServer(admin, private, bounds, at_admin)

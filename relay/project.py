@@ -21,6 +21,7 @@ from relay.events.record import Destination
 from relay.events.sms_status import SCHEMA_VERSION, Status
 from relay.http import answers
 from relay.http.admin import Version, admin_app
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 from relay.kafka_settings import connection, topic_specs
@@ -250,4 +251,5 @@ def _server(settings: Settings, admin: Starlette) -> HttpServer:
     bounds = ConnectionBounds(answer_within_s=settings.http.answer_within_s, keep_alive_s=settings.http.keep_alive_s)
     rng = random.Random()  # noqa: S311 - jitter, not a secret
     socket = listen(settings.admin.host, settings.admin.port, setting="RELAY_ADMIN")
-    return HttpServer(admin, socket, bounds, lambda reason, _seconds: answers.raw(answers.refused(reason, rng)))
+    refusals = Refusals(lambda reason, _seconds: answers.raw(answers.refused(reason, rng)))
+    return HttpServer(admin, socket, bounds, refusals)

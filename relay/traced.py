@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from relay import __version__
 from relay.events.record import Destination, Record
 from relay.http.arrival import STATE_KEY, Arrival
+from relay.http.head import Headers
 from relay.http.paths import Place, WebhookPaths
 from relay.http.webhook import Webhook, WebhookObserver, one_traceparent
 from relay.pipeline import Accepted, Claim, DeliveryHandler, Outcome, RawDelivery, Refused
@@ -220,6 +221,9 @@ class TracedWebhook:
     def refuse_unheard(self, reason: Reason, seconds: float) -> bytes:
         """Refuse what is no request yet, without a span; see `Webhook`."""
         return self._webhook.refuse_unheard(reason, seconds)
+
+    def refuse_by_head(self, _target: bytes, _headers: Headers, _first_byte: float) -> None:
+        """Hear every request: it has a span, however it is answered."""
 
     def _route(self, place: Place | None) -> str | None:
         match place:

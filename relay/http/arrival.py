@@ -1,7 +1,10 @@
 """What a connection and its application tell each other of a request, beside ASGI."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
+from relay.http.head import Headers
 from relay.reasons import Reason
 
 STATE_KEY: Final = "relay.arrival"
@@ -45,6 +48,19 @@ class Arrival:
         `head` is the status line and the header lines, each with its line break, less `connection`.
         """
         return self._answering is not None and self._answering(self, head, body, closes=closes)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What a connection answers without the application, which counts it all the same. Each gives the raw answer."""
+
+    unheard: Callable[[Reason, float], bytes]
+    """Refuses what is not a request yet, so many seconds after its first byte; the connection closes."""
+    by_head: Callable[[bytes, Headers, float], bytes | None] | None = None
+    """Takes a POST's target and headers, and the time of its first byte; gives None where it must be heard.
+
+    Its connection goes on, so it refuses only what declares a body that is short enough to be passed over.
+    """
 
 
 def answer_by(first_byte: float, answer_within_s: float) -> float:

@@ -1,10 +1,10 @@
 """A request's head, of which httptools lets pass what must not: its fault, and how it is written again. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from relay.reasons import Reason
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 """Header fields in the order in which they came, names in lower case."""
 
 

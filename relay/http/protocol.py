@@ -12,7 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from relay.http.arrival import STATE_KEY, Arrival, answer_by
+from relay.http.arrival import STATE_KEY, Arrival, Refusals, answer_by
 from relay.http.head import fault_of, without_upgrade
 from relay.reasons import Reason
 
@@ -22,9 +22,6 @@ _LINGER_BYTES: Final = 64 * 1024
 """How much of what still comes is thrown away meanwhile; the rest stays in the kernel, unread."""
 
 _CLOSE_LINE: Final = b"connection: close\r\n"
-
-Refuse = Callable[[Reason, float], bytes]
-"""Counts a request refused before it is one, `seconds` after its first byte; gives the raw answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +81,12 @@ class BoundedProtocol(HttpToolsProtocol):
         server_state: ServerState,
         loop: asyncio.AbstractEventLoop,
         bounds: ConnectionBounds,
-        refuse: Refuse,
+        refusals: Refusals,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state={}, _loop=loop)
         self.leaving = False
         self._bounds = bounds
-        self._refuse_unheard = refuse
+        self._refusals = refusals
         self._socket: asyncio.Transport | None = None
         self._phase = _Phase.BETWEEN
         self._arrival = Arrival(0.0)
@@ -99,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unsettled = 0
         self._fields = 0
         self._upgrade = False
+        self._passing_over = False
         self._reason: Reason | None = None
         self._stopped = False
         self._owed: Reason | None = None
@@ -238,26 +236,31 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self._bounds.max_pipelined:
             self.cycle.keep_alive = False
             raise _RefusedError
-        self._arrival = Arrival(cast("float", self._began), self._answer)
-        self.scope["state"][STATE_KEY] = self._arrival
-        super().on_headers_complete()
+        if not self._refused_by_head(version):
+            self._arrival = Arrival(cast("float", self._began), self._answer)
+            self.scope["state"][STATE_KEY] = self._arrival
+            super().on_headers_complete()
+            if self._retiring:
+                self.cycle.keep_alive = False
         self._phase = _Phase.BODY
-        if self._retiring:
-            self.cycle.keep_alive = False
         self._forget_request_timer()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._moved = True
-        super().on_body(body)
+        if not self._passing_over:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         if self._upgrade:
             return
         self._moved = True
-        super().on_message_complete()
-        self._arrival.complete = True
+        if self._passing_over:
+            self._passing_over = False
+        else:
+            super().on_message_complete()
+            self._arrival.complete = True
         self._phase = _Phase.BETWEEN
         self._began = None
         self._quiet_since = self._read_at
@@ -283,6 +286,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Judging
 
+    def _refused_by_head(self, version: str) -> bool:
+        """Refuse a request that need not be heard, before a task and uvicorn's cycle are made for it."""
+        may_go_on = version == "1.1" and self.parser.should_keep_alive() and not self._retiring
+        at_once = not (self.expect_100_continue or self._unanswered() or self.flow.write_paused)
+        if self._refusals.by_head is None or not may_go_on or not at_once or self.parser.get_method() != b"POST":
+            return False
+        answer = self._refusals.by_head(self.url, self.headers, cast("float", self._began))
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self._passing_over = True
+        return True
+
     def _feed(self, data: bytes) -> None:
         while True:
             try:
@@ -305,6 +321,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _bound(self, size: int) -> None:
         """Bound what the parser holds back unseen: an endless head, trailer or chunk extension."""
         in_head = self._phase is _Phase.HEAD
+        if self._passing_over and self._request_timer is None:
+            self._set_request_timer(self.leave)
         self._unsettled = 0 if self._moved else self._unsettled + size
         if self._unsettled > self._bounds.max_head_bytes:
             self._stop(Reason.HEADERS_TOO_LARGE if in_head else Reason.BAD_FRAMING)
@@ -378,7 +396,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, reason: Reason) -> None:
         seconds = self.loop.time() - (self._read_at if self._began is None else self._began)
-        self.transport.write(self._refuse_unheard(reason, seconds))
+        self.transport.write(self._refusals.unheard(reason, seconds))
         self.leave()
 
     def _discard(self, data: bytes) -> None:

@@ -13,7 +13,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from relay.http.protocol import BoundedProtocol, ConnectionBounds, Refuse
+from relay.http.arrival import Refusals
+from relay.http.protocol import BoundedProtocol, ConnectionBounds
 
 _BACKLOG: Final = 4096
 """Connections that the kernel holds while the loop is busy (the kernel's own somaxconn caps it)."""
@@ -78,11 +79,11 @@ class HttpServer:
     """
 
     def __init__(
-        self, app: Callable[..., Any], listener: socket.socket, bounds: ConnectionBounds, refuse: Refuse
+        self, app: Callable[..., Any], listener: socket.socket, bounds: ConnectionBounds, refusals: Refusals
     ) -> None:
         self._listener = listener
         self._bounds = bounds
-        self._refuse = refuse
+        self._refusals = refusals
         self._state = ServerState()
         self._accepting = self._starved = False
         self._arriving: set[asyncio.Task[Any]] = set()
@@ -155,7 +156,7 @@ class HttpServer:
         await self._drop()
 
     def _connection(self) -> BoundedProtocol:
-        return BoundedProtocol(self._config, self._state, asyncio.get_running_loop(), self._bounds, self._refuse)
+        return BoundedProtocol(self._config, self._state, asyncio.get_running_loop(), self._bounds, self._refusals)
 
     def _listen_on(self) -> None:
         if self._accepting:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from relay.http import answers
 from relay.http.arrival import STATE_KEY, Arrival, answer_by
+from relay.http.head import Headers
 from relay.http.overdue import Overdue
 from relay.http.paths import WebhookPaths
 from relay.pipeline import Accepted, Claim, DeliveryHandler, Outcome, RawDelivery, Refused
@@ -107,9 +108,11 @@ class Webhook:
         self._paths = WebhookPaths(bounds.base_path)
         self._bounds = bounds
         self._sources = sources
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("relay.http.webhook")
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("relay.http.webhook").bind()
         self._overdue = Overdue(self._answer_without_outcome)
         self._late: set[asyncio.Task[None]] = set()
+        self._deferring = False
+        """Whether the last webhook was deferred, so that the next one may well be."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. Returns when it is answered and the handler is done with it."""
@@ -138,6 +141,37 @@ class Webhook:
         self._log.info("webhook refused", reason=reason.value, request_id=request_id)
         self._observer.webhook_ended("", MEANING[reason].kind.value, reason.value, seconds, None)
         return answers.raw(answers.refused(reason, self._sources.rng), [(b"x-request-id", request_id.encode())])
+
+    def refuse_by_head(self, target: bytes, headers: Headers, first_byte: float) -> bytes | None:
+        """Give the raw 503 of a webhook that is deferred whatever its body, None where it must be heard.
+
+        Takes a POST's target and headers, and the loop's time of its first byte. Under overload refusals come by the
+        thousand a second, and what each costs is taken from the webhooks that are accepted: these cost no task.
+        """
+        if not self._deferring or self._sources.draining():
+            return None
+        try:
+            reason = self._deferral_by_head(target, headers)
+        except Exception:  # noqa: BLE001 - a fault of ours: the application will meet it too, and knows what to do
+            return None
+        if reason is None:
+            return None
+        request_id = self._sources.request_id()
+        self._observer.webhook_started()
+        self._log.info("webhook deferred", reason=reason.value, request_id=request_id)
+        answer = answers.refused(reason, self._sources.rng)
+        seconds = asyncio.get_running_loop().time() - first_byte
+        self._observer.webhook_ended("", Kind.DEFERRED.value, reason.value, seconds, None)
+        return b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, request_id.encode(), answer.body)
+
+    def _deferral_by_head(self, target: bytes, headers: Headers) -> Reason | None:
+        place = self._paths.find(target)  # with a query it is no path of ours: the application knows better
+        head = _read_head(headers)
+        if place is None or self._fault_of(head) is not None or not _passes_over(head):
+            return None
+        refused = self._handler.screen(Claim(place.account, place.token, headers))
+        self._deferring = refused is not None
+        return refused.reason if refused is not None and MEANING[refused.reason].kind is Kind.DEFERRED else None
 
     async def _judge(self, request: _Request) -> Outcome | None:
         """Give the outcome, None for a probe."""
@@ -235,6 +269,7 @@ class Webhook:
             account, outcome, answer = verdict.account, "accepted", answers.accepted(verdict)
         elif verdict is not None:
             kind = MEANING[verdict.reason].kind
+            self._deferring = kind is Kind.DEFERRED
             account, outcome, reason = verdict.account, kind.value, verdict.reason.value
             answer = None if kind is Kind.ABANDONED else answers.refused(verdict.reason, self._sources.rng)
             closes = closes or verdict.reason in answers.CLOSING
@@ -290,10 +325,13 @@ def _read_head(headers: Sequence[tuple[bytes, bytes]]) -> _Head:
 
 def _is_little(request: _Request) -> bool:
     """Whether a body that was not read will come, and is so short that its connection may pass over it."""
-    head = request.head
-    if head is None or not head.length or head.awaits_continue:  # one who was not told to continue may not
+    return request.head is not None and request.arrival.at_hand and _passes_over(request.head)
+
+
+def _passes_over(head: _Head) -> bool:
+    if not head.length or head.awaits_continue:  # one who was not told to continue may not
         return False
-    return request.arrival.at_hand and head.length <= _PASSED_OVER_BYTES
+    return head.length <= _PASSED_OVER_BYTES
 
 
 def one_traceparent(values: Sequence[bytes]) -> str | None:

@@ -7,6 +7,7 @@ import sys
 import uvloop
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 
@@ -27,7 +28,7 @@ async def serve(application: ASGI3Application, port: int) -> None:
     """Serve on 127.0.0.1 until SIGTERM."""
     bounds = ConnectionBounds(answer_within_s=3.0, keep_alive_s=75.0)
     listener = listen("127.0.0.1", port, setting="BENCH")
-    server = HttpServer(application, listener, bounds, lambda _reason, _seconds: b"")
+    server = HttpServer(application, listener, bounds, Refusals(lambda _reason, _seconds: b""))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await server.start()

@@ -1,13 +1,13 @@
 """What a webhook costs as the work grows: one curve for each way in which it can."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
 from tests.benchmark.figures import Curve, Tempo
 from tests.benchmark.load import Load
-from tests.benchmark.measuring import Figures, Target, measure
+from tests.benchmark.measuring import Figures, Target, compare, middle
 from tests.benchmark.stand import RelayServer, Stand
 from tests.benchmark.verdict import (
     Points,
@@ -39,19 +39,26 @@ _WEBHOOK_COST: Final = "µs CPU a webhook"
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """Measures a point of a curve: the medians of a relay under a load."""
+    """Measures a curve's points: the medians of a relay under each load."""
 
     stand: Stand
     tempo: Tempo
     say: Callable[[str], None]
 
-    def figures(self, relay: RelayServer, name: str, load: Load) -> Figures:
-        load = load.lasting(self.tempo.seconds)
-        target = Target(name, relay.server, load, relay.paths, self.stand.source, warm_up_s=_WARM_UP_S)
-        return measure(target, runs=self.tempo.runs, say=self.say)
+    def figures(self, relay: RelayServer, loads: Mapping[str, Load]) -> list[Figures]:
+        """Measure loads by name, in rounds: a machine that is slower for a minute slows a round, and not a point."""
+        targets = [
+            Target(name, relay.server, load.lasting(self.tempo.seconds), relay.paths, self.stand.source, _WARM_UP_S)
+            for name, load in loads.items()
+        ]
+        found = compare(targets, runs=self.tempo.runs, say=self.say)
+        return [middle(found[name]) for name in loads]
+
+    def costs(self, relay: RelayServer, loads: Mapping[str, Load]) -> list[float]:
+        return [figures.us_per_webhook for figures in self.figures(relay, loads)]
 
     def cost(self, relay: RelayServer, name: str, load: Load) -> float:
-        return self.figures(relay, name, load).us_per_webhook
+        return self.costs(relay, {name: load})[0]
 
 
 def run(stand: Stand, tempo: Tempo, say: Callable[[str], None]) -> list[Curve]:
@@ -69,20 +76,17 @@ def run(stand: Stand, tempo: Tempo, say: Callable[[str], None]) -> list[Curve]:
 
 
 def _items(points: _Points) -> Curve:
-    found = []
+    loads = {f"{count:,} items": Load(items=count, connections=fitting(count)) for count in ITEMS}
     with points.stand.relay() as relay:
-        for count in ITEMS:
-            load = Load(items=count, connections=fitting(count))
-            found.append((float(count), points.cost(relay, f"{count:,} items", load) / count))
+        costs = points.costs(relay, loads)
+    found = [(float(count), cost / count) for count, cost in zip(ITEMS, costs, strict=True)]
     return _curve("Items a webhook", "items a webhook", "µs CPU an item", found)
 
 
 def _connections(points: _Points) -> Curve:
+    loads = {f"{count:,} connections": Load(connections=count) for count in CONNECTIONS}
     with points.stand.relay() as relay:
-        found = [
-            (float(count), points.cost(relay, f"{count:,} connections", Load(connections=count)))
-            for count in CONNECTIONS
-        ]
+        found = [(float(count), cost) for count, cost in zip(CONNECTIONS, points.costs(relay, loads), strict=True)]
     return _curve("Connections", "connections", _WEBHOOK_COST, found)
 
 
@@ -104,10 +108,9 @@ def _accounts(points: _Points) -> Curve:
 
 
 def _duplicates(points: _Points) -> Curve:
+    loads = {f"{share:.0%} duplicates": Load(duplicates=share) for share in DUPLICATES}
     with points.stand.relay() as relay:
-        found = [
-            (100 * share, points.cost(relay, f"{share:.0%} duplicates", Load(duplicates=share))) for share in DUPLICATES
-        ]
+        found = [(100 * share, cost) for share, cost in zip(DUPLICATES, points.costs(relay, loads), strict=True)]
     return _curve("Share of duplicates", "% duplicates", _WEBHOOK_COST, found)
 
 
@@ -139,14 +142,12 @@ def _offered(points: _Points) -> Curve:
     Offered is what the relay was sent, refused or not: each connection sends its next webhook a pause after its last
     answer, and there are as many connections as give the rate; webhooks of many items, so that the relay refuses.
     """
-    found = []
+    saturating = Load(items=_OFFERED_ITEMS, connections=fitting(_OFFERED_ITEMS))
     with points.stand.relay() as relay:
-        load = Load(items=_OFFERED_ITEMS, connections=fitting(_OFFERED_ITEMS))
-        capacity = points.figures(relay, "capacity", load).accepted_per_s
-        for factor in OFFERED:
-            load = _offering(points, relay, factor * capacity)
-            figures = points.figures(relay, f"{factor:g} times the capacity", load)
-            found.append((figures.webhooks_per_s / capacity, figures.accepted_per_s * _OFFERED_ITEMS))
+        capacity = points.figures(relay, {"capacity": saturating})[0].accepted_per_s
+        loads = {f"{factor:g} times the capacity": _offering(points, relay, factor * capacity) for factor in OFFERED}
+        measured = points.figures(relay, loads)
+    found = [(each.webhooks_per_s / capacity, each.accepted_per_s * _OFFERED_ITEMS) for each in measured]
     shape = shape_of_goodput(found)
     return Curve(
         name="Offered load",

@@ -17,6 +17,7 @@ import pytest_asyncio
 from relay.console.console import MOST_PAGES
 from relay.console.web import routes
 from relay.http.admin import Version, admin_app
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 from relay.observability.health import Health
@@ -38,7 +39,7 @@ class Admin:
         health = Health(producer_alive=lambda: True, announce=lambda _change: None)
         app = admin_app(self.stand.registry, health, Version("1.2.3", 1), b"{}", routes(self.stand.console))
         listener = listen("127.0.0.1", 0, setting="RELAY_ADMIN")
-        self.server = HttpServer(app, listener, ConnectionBounds(1.0, 5.0), lambda _reason, _seconds: b"")
+        self.server = HttpServer(app, listener, ConnectionBounds(1.0, 5.0), Refusals(lambda _reason, _seconds: b""))
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", timeout=PATIENCE_S)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 from relay.http.webhook import Sources, Webhook, WebhookBounds
@@ -54,7 +55,7 @@ class Edge:
             self.webhook,
             self.listener,
             ConnectionBounds(bounds.answer_within_s, bounds.keep_alive_s),
-            self.webhook.refuse_unheard,
+            Refusals(self.webhook.refuse_unheard, self.webhook.refuse_by_head),
         )
 
     @property
@@ -80,7 +81,9 @@ async def answering_unread(edge: Edge, *, answer_within_s: float) -> AsyncIterat
         await send({"type": "http.response.body"})
 
     listener = listen("127.0.0.1", 0, setting="RELAY_ADMIN")
-    server = HttpServer(answer, listener, ConnectionBounds(answer_within_s, 75.0), edge.webhook.refuse_unheard)
+    server = HttpServer(
+        answer, listener, ConnectionBounds(answer_within_s, 75.0), Refusals(edge.webhook.refuse_unheard)
+    )
     await server.start()
     yield server.port
     server.stop_accepting()

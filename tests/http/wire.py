@@ -7,6 +7,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from relay.http.arrival import Refusals
 from relay.http.protocol import BoundedProtocol, ConnectionBounds
 from tests.http.edge import Edge
 
@@ -52,7 +53,8 @@ def wired(edge: Edge) -> tuple[BoundedProtocol, Wire]:
     config.load()
     bounds = ConnectionBounds(edge.bounds.answer_within_s, edge.bounds.keep_alive_s)
     loop = asyncio.get_running_loop()
-    protocol = BoundedProtocol(config, ServerState(), loop, bounds, edge.webhook.refuse_unheard)
+    refusals = Refusals(edge.webhook.refuse_unheard, edge.webhook.refuse_by_head)
+    protocol = BoundedProtocol(config, ServerState(), loop, bounds, refusals)
     wire = Wire()
     protocol.connection_made(wire)
     return protocol, wire

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from relay.http.arrival import Refusals
 from relay.http.protocol import ConnectionBounds
 from relay.http.servers import HttpServer, listen
 
@@ -52,7 +53,7 @@ class Collector:
     async def __aenter__(self) -> Self:
         listener = listen("127.0.0.1", 0, setting="COLLECTOR")
         app = Starlette(routes=[Route("/v1/traces", self._take, methods=["POST"])])
-        self._server = HttpServer(app, listener, ConnectionBounds(30.0, 75.0), lambda _reason, _seconds: b"")
+        self._server = HttpServer(app, listener, ConnectionBounds(30.0, 75.0), Refusals(lambda _reason, _seconds: b""))
         await self._server.start()
         return self
 

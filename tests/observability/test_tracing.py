@@ -350,6 +350,17 @@ async def test_what_comes_by_no_request_or_is_refused_before_it_is_one_has_no_sp
     assert house.observer.ended[-1].reason == "headers_too_large"
 
 
+async def test_a_traced_relay_refuses_no_webhook_by_its_head_as_each_has_a_span() -> None:
+    house = TracedHouse()
+    house.publisher.unavailable = Reason.OVERLOADED
+    statuses = [await house.post(body(item(id=each))) for each in "ab"]
+    headers = [(b"content-length", b"2")]
+
+    assert statuses == [503, 503]
+    assert len(house.spans) == 2
+    assert house.app.refuse_by_head(b"/webhooks/sofy/" + TOKEN.encode(), headers, 0.0) is None
+
+
 async def test_an_outcome_that_comes_after_the_answer_changes_no_span(caplog: pytest.LogCaptureFixture) -> None:
     house = TracedHouse()
     span = house.tracing.request(method="POST", route=None, scheme="http", traceparent=None, seconds_ago=0.0)
