@@ -75,7 +75,7 @@ about a hundred while it is under way: with Python's 700 the collector looked at
 ADMIN_STOP_S: Final = 0.5
 """How long a scrape under way may take at a stop."""
 
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Relay:

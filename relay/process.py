@@ -30,7 +30,7 @@ def run(
     loaded: Loaded,
     environ: Mapping[str, str],
     make: Callable[[Settings, FollowedFiles], Serving],
-    log: structlog.stdlib.BoundLogger,
+    log: structlog.typing.FilteringBoundLogger,
 ) -> int:
     """Run what `make` gives until SIGTERM or SIGINT; give the exit status. `loaded` came from `environ`.
 
@@ -46,7 +46,7 @@ def run(
     return 0
 
 
-async def _serve(make: Callable[[], Serving], log: structlog.stdlib.BoundLogger) -> None:
+async def _serve(make: Callable[[], Serving], log: structlog.typing.FilteringBoundLogger) -> None:
     serving = make()
     stopping = asyncio.Event()
     # The signals are ours: uvicorn would raise them again after its shutdown, and the process would die by them.

@@ -49,7 +49,7 @@ from relay.streams.writing import AT_ONCE
 _LOOK_AGAIN_S: Final = 2.0
 """How long to wait before Kafka is asked again, where a topic or a broker is missing."""
 
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class ProjectorRelay:

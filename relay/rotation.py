@@ -22,7 +22,7 @@ LOOK_EVERY_S: Final = 1.0
 LOOK_SOON_S: Final = 0.1
 """How often while a webhook waits for a change: long enough for a file's writer to be done between two looks."""
 
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Renewed(Protocol):

@@ -222,7 +222,7 @@ class TracedWebhook:
         """Refuse what is no request yet, without a span; see `Webhook`."""
         return self._webhook.refuse_unheard(reason, seconds)
 
-    def refuse_by_head(self, _target: bytes, _headers: Headers, _first_byte: float) -> bytes | None:
+    def refuse_by_head(self, _target: bytes, _headers: Headers, _seconds: float) -> bytes | None:
         """Hear every request: it has a span, however it is answered."""
         return None
 

@@ -27,7 +27,7 @@ _FIGURES_OVER_S: Final = 10.0
 _LOOKS_A_STEP: Final = round(STEP_S / LOOK_EVERY_S)
 _BREAKER: Final = ("closed", "half-open", "open")
 
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

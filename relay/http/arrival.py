@@ -57,7 +57,7 @@ class Refusals:
     unheard: Callable[[Reason, float], bytes]
     """Refuses what is not a request yet, so many seconds after its first byte; the connection closes."""
     by_head: Callable[[bytes, Headers, float], bytes | None] | None = None
-    """Takes a POST's target and headers, and the time of its first byte; gives None where it must be heard.
+    """Takes a POST's target and headers, and the seconds since its first byte; gives None where it must be heard.
 
     Its connection goes on, so it refuses only what declares a body that is short enough to be passed over.
     """

@@ -292,7 +292,7 @@ class BoundedProtocol(HttpToolsProtocol):
         at_once = not (self.expect_100_continue or self._unanswered() or self.flow.write_paused)
         if self._refusals.by_head is None or not may_go_on or not at_once or self.parser.get_method() != b"POST":
             return False
-        answer = self._refusals.by_head(self.url, self.headers, cast("float", self._began))
+        answer = self._refusals.by_head(self.url, self.headers, self.loop.time() - cast("float", self._began))
         if answer is None:
             return False
         self.transport.write(answer)

@@ -26,6 +26,8 @@ _TRACEPARENT: Final = re.compile(
 
 _PASSED_OVER_BYTES: Final = 64 * 1024
 """How long a body is passed over so that its connection stays open; a new connection costs both sides more."""
+_HEADS_AFTER_A_DEFERRAL: Final = 100
+"""How many webhooks are judged by their heads once one was deferred: under overload many more are, and some are not."""
 
 
 class WebhookObserver(Protocol):
@@ -111,8 +113,8 @@ class Webhook:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("relay.http.webhook").bind()
         self._overdue = Overdue(self._answer_without_outcome)
         self._late: set[asyncio.Task[None]] = set()
-        self._deferring = False
-        """Whether the last webhook was deferred, so that the next one may well be."""
+        self._heads_to_judge = 0
+        """How many webhooks more are judged by their heads first; of those that are heard, each is judged twice."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. Returns when it is answered and the handler is done with it."""
@@ -142,26 +144,27 @@ class Webhook:
         self._observer.webhook_ended("", MEANING[reason].kind.value, reason.value, seconds, None)
         return answers.raw(answers.refused(reason, self._sources.rng), [(b"x-request-id", request_id.encode())])
 
-    def refuse_by_head(self, target: bytes, headers: Headers, first_byte: float) -> bytes | None:
+    def refuse_by_head(self, target: bytes, headers: Headers, seconds: float) -> bytes | None:
         """Give the raw 503 of a webhook that is deferred whatever its body, None where it must be heard.
 
-        Takes a POST's target and headers, and the loop's time of its first byte. Under overload refusals come by the
+        Takes a POST's target and headers, and the time since its first byte. Under overload refusals come by the
         thousand a second, and what each costs is taken from the webhooks that are accepted: these cost no task.
         """
-        if not self._deferring or self._sources.draining():
+        if not self._heads_to_judge or self._sources.draining():
             return None
+        self._heads_to_judge -= 1
         try:
             reason = self._deferral_by_head(target, headers)
         except Exception:  # noqa: BLE001 - a fault of ours: the application will meet it too, and knows what to do
             return None
         if reason is None:
             return None
-        request_id = self._sources.request_id()
+        self._heads_to_judge = _HEADS_AFTER_A_DEFERRAL
+        request_id, word = self._sources.request_id(), reason.value
         self._observer.webhook_started()
-        self._log.info("webhook deferred", reason=reason.value, request_id=request_id)
+        self._log.info("webhook deferred", reason=word, request_id=request_id)
         answer = answers.refused(reason, self._sources.rng)
-        seconds = asyncio.get_running_loop().time() - first_byte
-        self._observer.webhook_ended("", Kind.DEFERRED.value, reason.value, seconds, None)
+        self._observer.webhook_ended("", Kind.DEFERRED.value, word, seconds, None)
         return b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, request_id.encode(), answer.body)
 
     def _deferral_by_head(self, target: bytes, headers: Headers) -> Reason | None:
@@ -170,7 +173,6 @@ class Webhook:
         if place is None or self._fault_of(head) is not None or not _passes_over(head):
             return None
         refused = self._handler.screen(Claim(place.account, place.token, headers))
-        self._deferring = refused is not None
         return refused.reason if refused is not None and MEANING[refused.reason].kind is Kind.DEFERRED else None
 
     async def _judge(self, request: _Request) -> Outcome | None:
@@ -269,7 +271,8 @@ class Webhook:
             account, outcome, answer = verdict.account, "accepted", answers.accepted(verdict)
         elif verdict is not None:
             kind = MEANING[verdict.reason].kind
-            self._deferring = kind is Kind.DEFERRED
+            if kind is Kind.DEFERRED:
+                self._heads_to_judge = _HEADS_AFTER_A_DEFERRAL
             account, outcome, reason = verdict.account, kind.value, verdict.reason.value
             answer = None if kind is Kind.ABANDONED else answers.refused(verdict.reason, self._sources.rng)
             closes = closes or verdict.reason in answers.CLOSING

@@ -41,7 +41,7 @@ _PRODUCER_DEAD: Final = Readiness(
 
 def log_readiness(readiness: Readiness) -> None:
     """Write one log line about a change of readiness: the `announce` of a serving relay."""
-    log = structlog.stdlib.get_logger(__name__)
+    log = structlog.get_logger(__name__)
     if readiness.reason is None:
         log.info("ready")
     else:

@@ -1,6 +1,6 @@
 """Logs: one format for ours and everybody else's, one line an event, nothing personal.
 
-The relay's code logs with `structlog.stdlib.get_logger(__name__)` and key-value fields (stdlib's
+The relay's code logs with `structlog.get_logger(__name__)` and key-value fields (stdlib's
 `logging.getLogger(__name__)` works as well). What other libraries log goes through the same
 formatter, and never below INFO (aiokafka prints keys and values at DEBUG). Lines that repeat
 themselves are limited in number, so that an outage or an attack cannot drown what matters.
@@ -77,14 +77,13 @@ def configure(
     _take_over(output, own_level, others_level)
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,
             output.drop_if_too_many,
             structlog.contextvars.merge_contextvars,
             *_STAMPS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(own_level),
         cache_logger_on_first_use=False,  # a cached logger would keep an earlier configuration
     )
 

@@ -83,7 +83,7 @@ class Observer:
         instruments.webhooks_in_flight.set_function(lambda: self._in_flight)
         instruments.last_webhook.set_function(lambda: self._last_webhook)
         self._order = _Order(vocabulary, remembered_sms)
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
     # HTTP
 
