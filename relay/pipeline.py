@@ -4,7 +4,7 @@ authenticate > read > normalise > identify > duplicates > publish
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from relay.publishing.port import NotPublishedError, Publisher
 from relay.reasons import Reason
 from relay.sofy import reading as sofy
 from relay.sofy.authenticity import Authenticator, AuthenticDelivery, Claim
-from relay.sofy.reading import Fact, OtherFact, Read, Reading, StatusFact, UnreadableFact
+from relay.sofy.reading import Fact, OtherFact, Read, Reading, StatusFact
 
 __all__ = [
     "Accepted",
@@ -39,7 +39,12 @@ __all__ = [
 ]
 
 CHUNK: Final = 500
-"""How many records of one webhook are handed to the producer before their acknowledgements are awaited."""
+"""How many records of one webhook are made and handed to the producer before their acknowledgements are awaited."""
+CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""How large their values may be together, but for the last one's.
+
+All records of a webhook may be many times as large as its body: each repeats what the envelope holds beside the data.
+"""
 
 
 class Result(StrEnum):
@@ -221,40 +226,66 @@ class Pipeline:
         if isinstance(reading, Reason):
             return Refused(reading, authentic.account)
         self._report(authentic.account, reading)
-        entries = [self._entry(fact, authentic, delivery.traceparent) for fact in reading.facts]
         outstanding = Outstanding(self._loop, delivery.deadline)
+        tally = _Tally(authentic.account, len(reading.facts))
         try:
-            for start in range(0, len(entries), CHUNK):
-                if not await self._publish(entries[start : start + CHUNK], authentic, outstanding):
+            for entries in self._chunks(reading.facts, authentic, delivery.traceparent):
+                await self._publish(entries, authentic, outstanding, tally)
+                if tally.failure is not None:
                     break
+                if tally.left:
+                    # Duplicates wait for nothing: without this, all of a large webhook's were one turn of the loop.
+                    await asyncio.sleep(0)
+                    if outstanding.is_late:
+                        tally.failure = Reason.ACKNOWLEDGEMENT_TIMEOUT
+                        break
         finally:
-            outcome = self._conclude(entries, authentic.account)
-        return outcome
+            if tally.left:
+                self._observer.items_settled(tally.account, Result.DEFERRED, tally.left)
+        return tally.outcome
 
     def _report(self, account: str, reading: Reading) -> None:
         self._observer.items_received(account, len(reading.facts))
         for field in reading.unreadable_fields:
             self._observer.field_unreadable(field)
 
+    def _chunks(
+        self, facts: Iterable[Fact], delivery: AuthenticDelivery, traceparent: str | None
+    ) -> Iterator[Sequence[_Entry]]:
+        """Make the records of facts, as many as may be in hand at once."""
+        entries: list[_Entry] = []
+        size = 0
+        for fact in facts:
+            entry = self._entry(fact, delivery, traceparent)
+            entries.append(entry)
+            size += len(entry.record.value)
+            if len(entries) == CHUNK or size >= CHUNK_BYTES:
+                yield entries
+                entries, size = [], 0
+        if entries:
+            yield entries
+
     def _entry(self, fact: Fact, delivery: AuthenticDelivery, traceparent: str | None) -> _Entry:
         record = record_of(fact, delivery, self._privacy, traceparent)
-        match fact:
-            case StatusFact(event):
-                return _Entry(record, event)
-            case UnreadableFact(reason, detail):
-                return _Entry(record, reason=reason, detail=detail)
-            case OtherFact():
-                return _Entry(record)
+        if isinstance(fact, StatusFact):  # almost all are
+            return _Entry(record, fact.event)
+        if isinstance(fact, OtherFact):
+            return _Entry(record)
+        return _Entry(record, reason=fact.reason, detail=fact.detail)
 
-    async def _publish(self, entries: Sequence[_Entry], delivery: AuthenticDelivery, outstanding: Outstanding) -> bool:
-        """Make one chunk durable; say whether all of it is."""
-        await self._attempt(entries, delivery.account, outstanding)
-        too_large = [entry for entry in entries if entry.failure is Reason.RECORD_TOO_LARGE]
-        if too_large:
-            for entry in too_large:
-                _shrink(entry, delivery)
-            await self._attempt(too_large, delivery.account, outstanding)
-        return all(entry.result is not None for entry in entries)
+    async def _publish(
+        self, entries: Sequence[_Entry], delivery: AuthenticDelivery, outstanding: Outstanding, tally: "_Tally"
+    ) -> None:
+        """Make one chunk durable, and report what became of it."""
+        try:
+            await self._attempt(entries, delivery.account, outstanding)
+            too_large = [entry for entry in entries if entry.failure is Reason.RECORD_TOO_LARGE]
+            if too_large:
+                for entry in too_large:
+                    _shrink(entry, delivery)
+                await self._attempt(too_large, delivery.account, outstanding)
+        finally:
+            self._conclude(entries, tally)
 
     async def _attempt(self, entries: Sequence[_Entry], account: str, outstanding: Outstanding) -> None:
         """Hand over what is new, join what is on its way, and wait until the deadline at most."""
@@ -328,11 +359,14 @@ class Pipeline:
         entry.result = Result.DUPLICATE
         self._observer.duplicate(account, kind)
 
-    def _conclude(self, entries: Sequence[_Entry], account: str) -> Outcome:
-        """Report each item's result and what is durable; give the outcome of them all."""
+    def _conclude(self, entries: Sequence[_Entry], tally: "_Tally") -> None:
+        """Report and tally each item's result, and what is durable."""
+        account = tally.account
         results = [entry.result or Result.DEFERRED for entry in entries]
         for result in set(results):
-            self._observer.items_settled(account, result, results.count(result))
+            count = results.count(result)
+            self._observer.items_settled(account, result, count)
+            tally.add(result, count)
         published = [entry.event for entry in entries if entry.event is not None and entry.result is Result.PUBLISHED]
         if published:
             self._observer.statuses_published(account, published)
@@ -340,11 +374,39 @@ class Pipeline:
             if entry.reason is not None and entry.result is Result.DEAD_LETTERED:
                 self._observer.dead_lettered(account, entry.reason, entry.detail)
         if Result.DEFERRED in results:
-            reason = next((entry.failure for entry in entries if entry.failure is not None), Reason.INTERNAL_ERROR)
+            tally.failure = next(
+                (entry.failure for entry in entries if entry.failure is not None), Reason.INTERNAL_ERROR
+            )
+
+
+class _Tally:
+    """What became of a webhook's items so far."""
+
+    __slots__ = ("_counts", "account", "failure", "left")
+
+    def __init__(self, account: str, items: int) -> None:
+        self.account = account
+        self.left = items
+        """Items that have no result yet."""
+        self.failure: Reason | None = None
+        """Why some are not durable."""
+        self._counts: dict[Result, int] = {}
+
+    def add(self, result: Result, count: int) -> None:
+        self._counts[result] = self._counts.get(result, 0) + count
+        self.left -= count
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the webhook is answered."""
+        if self.failure is Reason.RECORD_TOO_LARGE:
             # Even its stub was too large: no dead letter came of it, so it is no reason for a 200.
-            return Refused(Reason.RECORD_REFUSED if reason is Reason.RECORD_TOO_LARGE else reason, account)
-        duplicates, dead_lettered = results.count(Result.DUPLICATE), results.count(Result.DEAD_LETTERED)
-        return Accepted(account, len(entries) - duplicates - dead_lettered, duplicates, dead_lettered)
+            return Refused(Reason.RECORD_REFUSED, self.account)
+        if self.failure is not None:
+            return Refused(self.failure, self.account)
+        duplicates, dead_lettered = self._counts.get(Result.DUPLICATE, 0), self._counts.get(Result.DEAD_LETTERED, 0)
+        accepted = sum(self._counts.values()) - duplicates - dead_lettered
+        return Accepted(self.account, accepted, duplicates, dead_lettered)
 
 
 def _shrink(entry: _Entry, delivery: AuthenticDelivery) -> None:

@@ -37,14 +37,63 @@ class OtherFact:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableFact:
-    """What could not be read: a whole body as received, or an envelope re-written with one item."""
+class UnreadableBody:
+    """A whole body that could not be read."""
 
     reason: Reason
     detail: str
-    sms_id: str | None
     payload: bytes
-    is_json: bool
+    """The body as received."""
+
+    @property
+    def sms_id(self) -> str | None:
+        """None: nothing of it was read."""
+        return None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the payload is JSON."""
+        return self.reason is not Reason.INVALID_JSON
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """An item that could not be read."""
+
+    item: BrokenItem
+    envelope: Envelope
+
+    @property
+    def reason(self) -> Reason:
+        """Why."""
+        return self.item.reason
+
+    @property
+    def detail(self) -> str:
+        """The same for a person: places and types, never values."""
+        return self.item.detail
+
+    @property
+    def sms_id(self) -> str | None:
+        """The SMS id where at least that could be read."""
+        return self.item.sms_id
+
+    @property
+    def payload(self) -> bytes:
+        """The envelope with that item alone, written when it is asked for: a webhook's together may be endless.
+
+        A body of 1 MiB may be half an envelope's unknown field, and half a hundred thousand items that are none.
+        """
+        return compact_json(rewrite_with(self.envelope, self.item.raw)).encode()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the payload is JSON."""
+        return True
+
+
+UnreadableFact = UnreadableBody | UnreadableItem
+"""What becomes a dead letter."""
 
 
 Fact = StatusFact | OtherFact | UnreadableFact
@@ -83,8 +132,7 @@ def read(
     try:
         envelope = read_envelope(delivery.body)
     except UnreadableBodyError as error:
-        is_json = error.reason is not Reason.INVALID_JSON
-        return Reading((UnreadableFact(error.reason, error.detail, None, delivery.body, is_json),), ())
+        return Reading((UnreadableBody(error.reason, error.detail, delivery.body),), ())
     if not expects(delivery.account, envelope.webhook_id):
         return Reason.UNEXPECTED_WEBHOOK_ID
     if envelope.type != STATUS_TYPE:
@@ -105,8 +153,7 @@ def _read_statuses(delivery: AuthenticDelivery, envelope: Envelope, e164: Callab
     for raw in items_of(envelope):
         item = read_item(raw)
         if isinstance(item, BrokenItem):
-            payload = compact_json(rewrite_with(envelope, item.raw)).encode()
-            facts.append(UnreadableFact(item.reason, item.detail, item.sms_id, payload, is_json=True))
+            facts.append(UnreadableItem(item, envelope))
         else:
             facts.append(StatusFact(normalise(item, reception, envelope_extra, e164)))
             unreadable.extend(item.unreadable)

@@ -47,6 +47,11 @@ class SteeredPublisher:
     def _reason(self, record: Record) -> Reason | None:
         return next((reason for part, reason in self.refusals.items() if part in record.value), None)
 
+    @property
+    def held_bytes(self) -> int:
+        """How large the values of those whose acknowledgements are held are together."""
+        return sum(len(record.value) for record, _ in self._held)
+
     def release(self, failure: Reason | None = None) -> None:
         """Let all held acknowledgements come, or fail."""
         held, self._held = self._held, []

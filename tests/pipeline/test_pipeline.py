@@ -9,7 +9,18 @@ import pytest
 
 from relay.duplicates.memory import MemoryWindow
 from relay.events.record import Destination
-from relay.pipeline import CHUNK, Accepted, Claim, DuplicateKind, Outcome, Pipeline, RawDelivery, Refused, Result
+from relay.pipeline import (
+    CHUNK,
+    CHUNK_BYTES,
+    Accepted,
+    Claim,
+    DuplicateKind,
+    Outcome,
+    Pipeline,
+    RawDelivery,
+    Refused,
+    Result,
+)
 from relay.privacy import Privacy
 from relay.reasons import Reason
 from relay.sofy.authenticity import Authenticator, Credentials
@@ -282,6 +293,55 @@ async def test_a_large_webhook_goes_out_in_chunks_in_its_order() -> None:
     assert await posting == Accepted("default", count, 0, 0)
     assert seen == [CHUNK, CHUNK, 1]
     assert [record.key for record in house.publisher.acknowledged] == [f"id-{n}".encode() for n in range(count)]
+
+
+@pytest.mark.parametrize("status", ["sent", None], ids=["events", "dead letters"])
+async def test_however_large_the_records_of_a_webhook_are_together_few_are_in_hand_at_once(status: str | None) -> None:
+    """Each repeats what the envelope holds beside the data: 300 items and 100 kB make 30 MB."""
+    house = House()
+    house.publisher.holding = True
+    payload = body(*(item(id=f"sms-{number}", status=status) for number in range(300)), note="n" * 100_000)
+    most = 0
+
+    posting = asyncio.create_task(house.post(payload))
+    while not posting.done():
+        if house.publisher.held_bytes:
+            most = max(most, house.publisher.held_bytes)
+            house.publisher.release()
+        await asyncio.sleep(0)
+
+    outcome = posting.result()
+    assert isinstance(outcome, Accepted)
+    assert outcome.accepted + outcome.dead_lettered == 300
+    assert sum(len(record.value) for record in house.publisher.acknowledged) > 3 * CHUNK_BYTES
+    assert CHUNK_BYTES <= most < CHUNK_BYTES + 110_000
+    assert house.ledger.balances
+
+
+async def test_a_webhook_of_duplicates_lets_others_have_their_turns() -> None:
+    house = House()
+    payload = body(*(item(id=f"sms-{number}") for number in range(3 * CHUNK)))
+    await house.post(payload)
+    turns = 0
+
+    posting = asyncio.create_task(house.post(payload))
+    while not posting.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert posting.result() == Accepted("default", 0, 3 * CHUNK, 0)
+    assert turns >= 3
+
+
+async def test_a_webhook_of_duplicates_ends_at_its_deadline_too() -> None:
+    house = House()
+    payload = body(*(item(id=f"sms-{number}") for number in range(3 * CHUNK)))
+    await house.post(payload)
+
+    outcome = await house.post(payload, within=-1.0)
+
+    assert outcome == Refused(Reason.ACKNOWLEDGEMENT_TIMEOUT, "default")
+    assert house.ledger.results == {Result.PUBLISHED: 3 * CHUNK, Result.DUPLICATE: CHUNK, Result.DEFERRED: 2 * CHUNK}
 
 
 async def test_after_a_failed_chunk_no_other_is_tried() -> None:
