@@ -26,7 +26,7 @@ from tests.kafka.jars import KafkaUnavailableError
 
 PLOTS: Final = Path("build") / "bench"
 _QUICK: Final = Tempo(runs=3, seconds=3.0)
-_MOST_RUNS_A_POINT: Final = 3
+_MOST_RUNS_A_POINT: Final = 5
 _SHARE_OF_A_POINT: Final = 0.6
 _WIDTH: Final = 120
 """Of the tables, where no terminal says its own."""
