@@ -136,15 +136,16 @@ class Observer:
         on = self._on
         now = self._clock()
         for event in events:
-            status, occurred_at = event.status, event.occurred_at
-            on.sms_status[status, "" if event.reason is None else event.reason.category].inc()
+            status, is_final, reason, occurred_at = event.status, event.is_final, event.reason, event.occurred_at
+            on.sms_status[status, "" if reason is None else reason.category].inc()
             if status == _UNKNOWN_STATUS:
                 on.unknown_statuses.inc()
             if occurred_at is not None:
                 on.event_age.observe(max(0.0, now - occurred_at.timestamp()))
-                if event.is_final and event.created_at is not None:
-                    on.sms_delivery[(status,)].observe(max(0.0, (occurred_at - event.created_at).total_seconds()))
-            newest = self._order.overtaken(event.sms_id, status, (event.is_final, event.status_rank))
+                created_at = event.created_at if is_final else None
+                if created_at is not None:
+                    on.sms_delivery[(status,)].observe(max(0.0, (occurred_at - created_at).total_seconds()))
+            newest = self._order.overtaken(event.sms_id, status, (is_final, event.status_rank))
             if newest is not None:
                 on.out_of_order[newest, status].inc()
 
@@ -196,11 +197,13 @@ class _Order:
     def overtaken(self, sms_id: str, status: str, place: tuple[bool, int]) -> str | None:
         """Remember a published status; give the newer one that stood before it, or None."""
         newest = self._newest.get(sms_id)
-        if newest is not None and place < self._places.get(newest, place):
-            self._newest.move_to_end(sms_id)
+        if newest is None:
+            self._newest[sms_id] = status
+            if len(self._newest) > self._size:
+                self._newest.popitem(last=False)
+            return None
+        self._newest.move_to_end(sms_id)
+        if place < self._places.get(newest, place):
             return newest
         self._newest[sms_id] = status
-        self._newest.move_to_end(sms_id)
-        if len(self._newest) > self._size:
-            self._newest.popitem(last=False)
         return None
