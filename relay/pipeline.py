@@ -107,11 +107,13 @@ Outcome = Accepted | Refused
 class DeliveryHandler(Protocol):
     """What the HTTP side asks of the pipeline."""
 
-    def screen(self, claim: Claim) -> Refused | None:
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
         """Judge what can be judged without the body: None, or the refusal.
 
         Token, Basic password, and whether a signature is present where one is needed; then
         draining, Kafka known to be away, and admission. Never blocks.
+
+        `behind` is how many were let pass that are still to be processed before this one: admission reckons with them.
         """
 
     async def process(self, delivery: RawDelivery) -> Outcome:
@@ -203,7 +205,7 @@ class Pipeline:
         """Refuse new deliveries from now on; those on their way go on."""
         self._draining = True
 
-    def screen(self, claim: Claim) -> Refused | None:
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
         """Judge what can be judged without the body; see `DeliveryHandler`."""
         account = self._authenticator.screen(claim)
         if isinstance(account, Reason):
@@ -211,6 +213,8 @@ class Pipeline:
         if self._draining:
             return Refused(Reason.DRAINING)
         unavailable = self._publisher.unavailable
+        if unavailable is None and behind and self._publisher.full_behind(behind):
+            unavailable = Reason.OVERLOADED
         return None if unavailable is None else Refused(unavailable)
 
     async def process(self, delivery: RawDelivery) -> Outcome:

@@ -53,9 +53,9 @@ class SecondLook:
         self._held = 0
         self._held_bytes = 0
 
-    def screen(self, claim: Claim) -> Refused | None:
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
         """Judge what can be judged without the body; see `DeliveryHandler`. Nothing is held here."""
-        return self._handler.screen(claim)
+        return self._handler.screen(claim, behind=behind)
 
     async def process(self, delivery: RawDelivery) -> Outcome:
         """Take one delivery to its outcome; see `DeliveryHandler`."""

@@ -258,8 +258,8 @@ class _TracedHandler:
     def __init__(self, handler: DeliveryHandler) -> None:
         self._handler = handler
 
-    def screen(self, claim: Claim) -> Refused | None:
-        return self._handler.screen(claim)
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
+        return self._handler.screen(claim, behind=behind)
 
     async def process(self, delivery: RawDelivery) -> Outcome:
         request = _current.get()
@@ -309,6 +309,9 @@ class _TracedPublisher:
     @property
     def unavailable(self) -> Reason | None:
         return self._publisher.unavailable
+
+    def full_behind(self, webhooks: int) -> bool:
+        return self._publisher.full_behind(webhooks)
 
     def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         request = _current.get()

@@ -115,6 +115,8 @@ class Webhook:
         self._late: set[asyncio.Task[None]] = set()
         self._heads_to_judge = 0
         """How many webhooks more are judged by their heads first; of those that are heard, each is judged twice."""
+        self._let_pass = 0
+        """How many of these were let pass in this turn of the loop."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. Returns when it is answered and the handler is done with it."""
@@ -172,8 +174,23 @@ class Webhook:
         head = _read_head(headers)
         if place is None or self._fault_of(head) is not None or not _passes_over(head):
             return None
-        refused = self._handler.screen(Claim(place.account, place.token, headers))
-        return refused.reason if refused is not None and MEANING[refused.reason].kind is Kind.DEFERRED else None
+        refused = self._handler.screen(Claim(place.account, place.token, headers), behind=self._let_pass)
+        if refused is None:
+            self._note_that_one_passed()
+            return None
+        return refused.reason if MEANING[refused.reason].kind is Kind.DEFERRED else None
+
+    def _note_that_one_passed(self) -> None:
+        """Count it until the turn of the loop in which heads are read has ended: then their tasks run, one by one.
+
+        Else all that come in one turn would pass for the room there is for the first of them, and be refused later.
+        """
+        if not self._let_pass:
+            asyncio.get_running_loop().call_soon(self._forget_who_passed)
+        self._let_pass += 1
+
+    def _forget_who_passed(self) -> None:
+        self._let_pass = 0
 
     async def _judge(self, request: _Request) -> Outcome | None:
         """Give the outcome, None for a probe."""

@@ -9,6 +9,8 @@ from typing import Final
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes that may wait: a small part of a pod's memory, and over 30 of the largest records."""
 
+_LAST_HAND_OVERS: Final = 16
+
 
 class Admission:
     """Counts what waits. Knows no clock, never blocks; for one event loop's thread.
@@ -23,6 +25,7 @@ class Admission:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._records = 0
+        self._usual = 1.0
         # How many entered at which time, in order; a turn of the loop shares one time.
         self._entered: dict[float, int] = {}
 
@@ -30,6 +33,10 @@ class Admission:
     def full(self) -> bool:
         """Whether the next webhook is to be refused with `Reason.OVERLOADED`."""
         return self._records >= self._max_records or self._bytes >= self._max_bytes
+
+    def full_behind(self, webhooks: int) -> bool:
+        """Whether so many webhooks more, with as many records as the last ones had, will reach the cap. An estimate."""
+        return self._records + webhooks * self._usual >= self._max_records
 
     @property
     def in_flight_records(self) -> int:
@@ -44,6 +51,10 @@ class Admission:
     def oldest_unacknowledged_seconds(self, now: float) -> float:
         """Seconds since the oldest waiting record entered, at `now`; 0.0 with none waiting."""
         return now - next(iter(self._entered)) if self._entered else 0.0
+
+    def handed_over(self, records: int) -> None:
+        """Learn how many records a webhook hands over at once: a moving average of the last dozen or so."""
+        self._usual += (records - self._usual) / _LAST_HAND_OVERS
 
     def enter(self, size: int, now: float) -> None:
         """Count a record of `size` bytes from `now` on, which is no earlier than in the call before.

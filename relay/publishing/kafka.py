@@ -108,6 +108,10 @@ class KafkaPublisher:
             return Reason.BREAKER_OPEN
         return Reason.OVERLOADED if self._admission.full else None
 
+    def full_behind(self, webhooks: int) -> bool:
+        """Whether so many webhooks more will be too much in flight; see `Publisher.full_behind`."""
+        return self._admission.full_behind(webhooks)
+
     @property
     def breaker_state(self) -> BreakerState:
         """Whether webhooks pass, or are refused because Kafka does not acknowledge. Costs nothing; never blocks."""
@@ -122,6 +126,7 @@ class KafkaPublisher:
         """Hand records over; see `Publisher.publish`."""
         producer = self._usable_for({record.destination for record, _ in records})
         now, progress = self._loop.time(), self._progress
+        self._admission.handed_over(len(records))
         for record, settled in records:
             size = len(record.value) + len(record.key or b"")
             handed_over = _HandedOver(record.destination, size, now, settled, progress)

@@ -33,6 +33,12 @@ class Publisher(Protocol):
     def unavailable(self) -> Reason | None:
         """Why a record would be refused at this moment, or None. Costs nothing; never blocks."""
 
+    def full_behind(self, webhooks: int) -> bool:
+        """Whether so many webhooks more, as large as the last ones, will be too much in flight.
+
+        An estimate, for webhooks that are at hand but not handed over. Costs nothing; never blocks.
+        """
+
     def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         """Hand records to the producer, all or none, in their order; each one's outcome is told once it is known.
 

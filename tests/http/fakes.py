@@ -17,6 +17,7 @@ class FakeHandler:
     def __init__(self) -> None:
         self.contexts: list[Mapping[str, Any]] = []
         self.claims: list[Claim] = []
+        self.behind: list[int] = []
         self.deliveries: list[RawDelivery] = []
         self.finished: list[RawDelivery] = []
         self.screened: Reason | None = None
@@ -27,8 +28,9 @@ class FakeHandler:
         self.heeds_deadline = True
         self._arrived = asyncio.Condition()
 
-    def screen(self, claim: Claim) -> Refused | None:
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
         self.claims.append(claim)
+        self.behind.append(behind)
         return None if self.screened is None else Refused(self.screened)
 
     async def process(self, delivery: RawDelivery) -> Outcome:

@@ -127,6 +127,27 @@ async def asked(edge: Edge, case: Case) -> tuple[Received, Ended]:
     return answer, edge.observer.ended[-1]
 
 
+async def test_who_comes_in_one_turn_of_the_loop_is_judged_behind_those_that_passed(edge: Edge) -> None:
+    """Their tasks have not run: without that count all would pass for the room there is for the first of them."""
+    await deferring(edge)
+    edge.handler.behind.clear()
+    protocols = [wired(edge)[0] for _ in range(3)]
+
+    for protocol in protocols:
+        protocol.data_received(post())
+    in_one_turn = list(edge.handler.behind)
+    await edge.observer.wait_for_ended(4)
+    edge.handler.behind.clear()
+    protocols[0].data_received(post())
+    in_the_next = list(edge.handler.behind)
+    await edge.observer.wait_for_ended(5)
+    for protocol in protocols:
+        protocol.connection_lost(None)
+
+    assert (in_one_turn, in_the_next) == ([0, 1, 2], [0])
+    assert edge.observer.reasons[1:] == ["accepted"] * 4
+
+
 async def test_who_is_believed_again_is_heard(edge: Edge) -> None:
     await deferring(edge)
 

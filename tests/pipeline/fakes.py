@@ -16,6 +16,8 @@ class SteeredPublisher:
 
     def __init__(self) -> None:
         self.unavailable: Reason | None = None
+        self.room = 1_000_000
+        """For how many webhooks there is room."""
         self.holding = False
         """While true, acknowledgements wait for `release`."""
         self.refusals: dict[bytes, Reason] = {}
@@ -28,6 +30,9 @@ class SteeredPublisher:
         self.handed_over: list[Record] = []
         self.acknowledged: list[Record] = []
         self._held: list[tuple[Record, Settled]] = []
+
+    def full_behind(self, webhooks: int) -> bool:
+        return webhooks >= self.room
 
     def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         if self.fault is not None:

@@ -381,6 +381,16 @@ async def test_before_the_body_is_read_the_refusals_stand_in_this_order(
     assert (None if refusal is None else refusal.reason) is expected
 
 
+@pytest.mark.parametrize(("behind", "expected"), [(0, None), (2, None), (3, Reason.OVERLOADED), (4, Reason.OVERLOADED)])
+async def test_admission_reckons_with_those_that_passed_before(behind: int, expected: Reason | None) -> None:
+    house = House()
+    house.publisher.room = 3
+
+    refusal = house.pipeline.screen(Claim(None, b"t", []), behind=behind)
+
+    assert (None if refusal is None else refusal.reason) is expected
+
+
 async def test_a_webhook_that_was_screened_is_refused_unread_when_the_room_was_taken_meanwhile() -> None:
     house = House()
     assert house.pipeline.screen(Claim(None, b"t", [])) is None

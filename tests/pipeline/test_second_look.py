@@ -31,8 +31,8 @@ class Judge:
         self._outcomes = list(outcomes)
         self.judged = 0
 
-    def screen(self, claim: Claim) -> Refused | None:
-        del claim
+    def screen(self, claim: Claim, *, behind: int = 0) -> Refused | None:
+        del claim, behind
         return Refused(Reason.UNKNOWN_TOKEN)
 
     async def process(self, delivery: RawDelivery) -> Outcome:

@@ -37,6 +37,9 @@ class MemoryPublisher:
     def unavailable(self) -> Reason | None:
         return Reason.OVERLOADED if self._admission.full else None
 
+    def full_behind(self, webhooks: int) -> bool:
+        return self._admission.full_behind(webhooks)
+
     def publish(self, records: Sequence[tuple[Record, Settled]]) -> None:
         for destination in {record.destination for record, _ in records}:
             if destination not in self._partitions:
@@ -44,6 +47,7 @@ class MemoryPublisher:
                 raise NotPublishedError(Reason.TOPIC_MISSING)
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._admission.handed_over(len(records))
         for record, settled in records:
             if len(record.value) > self._largest_record:
                 self._observer.publish_failed(record.destination, Reason.RECORD_TOO_LARGE)

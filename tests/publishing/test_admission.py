@@ -82,3 +82,23 @@ def test_counts_and_the_oldest_are_those_of_the_records_that_have_not_left(moves
     assert admission.in_flight_bytes == total
     assert admission.full == (len(waiting) >= 5 or total >= 2000)
     assert admission.oldest_unacknowledged_seconds(now) == now - min((since for _, since in waiting), default=now)
+
+
+def test_it_is_full_behind_as_many_webhooks_as_fill_it_by_what_the_last_ones_handed_over() -> None:
+    admission = Admission(max_records=1_000)
+    for _ in range(200):
+        admission.handed_over(100)
+    admission.enter(1, 0.0)
+
+    assert [admission.full_behind(webhooks) for webhooks in (0, 1, 9, 10, 20)] == [False, False, False, True, True]
+
+    for _ in range(200):
+        admission.handed_over(1)
+
+    assert [admission.full_behind(webhooks) for webhooks in (0, 900, 999, 1_100)] == [False, False, True, True]
+
+
+def test_with_nothing_handed_over_yet_a_webhook_is_taken_for_one_record() -> None:
+    admission = Admission(max_records=10)
+
+    assert [admission.full_behind(webhooks) for webhooks in (9, 10)] == [False, True]
