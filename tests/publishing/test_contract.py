@@ -147,9 +147,15 @@ async def test_the_observer_hears_of_each_record_once(subject: Subject) -> None:
 
 async def test_at_the_cap_it_is_unavailable_until_acknowledgements_come(subject: Subject) -> None:
     assert subject.publisher.unavailable is None
+    assert [subject.publisher.full_behind(webhooks) for webhooks in (0, MAX_RECORDS - 1, MAX_RECORDS)] == [
+        False,
+        False,
+        True,
+    ]
 
     acknowledgements = [handed_over(subject.publisher, RECORD) for _ in range(MAX_RECORDS)]
     at_the_cap = subject.publisher.unavailable
+    assert subject.publisher.full_behind(0)
     await asyncio.gather(*acknowledgements)
 
     assert at_the_cap is Reason.OVERLOADED
