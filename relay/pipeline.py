@@ -166,6 +166,36 @@ class _Entry:
     """Why it is not known to be durable; one whose webhook no longer waits for it has a failure too."""
 
 
+class _Tally:
+    """What became of a webhook's items so far."""
+
+    __slots__ = ("_counts", "account", "failure", "left")
+
+    def __init__(self, account: str, items: int) -> None:
+        self.account = account
+        self.left = items
+        """Items that have no result yet."""
+        self.failure: Reason | None = None
+        """Why some are not durable."""
+        self._counts: dict[Result, int] = {}
+
+    def add(self, result: Result, count: int) -> None:
+        self._counts[result] = self._counts.get(result, 0) + count
+        self.left -= count
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the webhook is answered."""
+        if self.failure is Reason.RECORD_TOO_LARGE:
+            # Even its stub was too large: no dead letter came of it, so it is no reason for a 200.
+            return Refused(Reason.RECORD_REFUSED, self.account)
+        if self.failure is not None:
+            return Refused(self.failure, self.account)
+        duplicates, dead_lettered = self._counts.get(Result.DUPLICATE, 0), self._counts.get(Result.DEAD_LETTERED, 0)
+        accepted = sum(self._counts.values()) - duplicates - dead_lettered
+        return Accepted(self.account, accepted, duplicates, dead_lettered)
+
+
 class Pipeline:
     """Takes deliveries to Kafka. One a process; every call within the event loop's thread."""
 
@@ -278,7 +308,7 @@ class Pipeline:
         return _Entry(record, reason=fact.reason, detail=fact.detail)
 
     async def _publish(
-        self, entries: Sequence[_Entry], delivery: AuthenticDelivery, outstanding: Outstanding, tally: "_Tally"
+        self, entries: Sequence[_Entry], delivery: AuthenticDelivery, outstanding: Outstanding, tally: _Tally
     ) -> None:
         """Make one chunk durable, and report what became of it."""
         try:
@@ -363,7 +393,7 @@ class Pipeline:
         entry.result = Result.DUPLICATE
         self._observer.duplicate(account, kind)
 
-    def _conclude(self, entries: Sequence[_Entry], tally: "_Tally") -> None:
+    def _conclude(self, entries: Sequence[_Entry], tally: _Tally) -> None:
         """Report and tally each item's result, and what is durable."""
         account = tally.account
         results = [entry.result or Result.DEFERRED for entry in entries]
@@ -381,36 +411,6 @@ class Pipeline:
             tally.failure = next(
                 (entry.failure for entry in entries if entry.failure is not None), Reason.INTERNAL_ERROR
             )
-
-
-class _Tally:
-    """What became of a webhook's items so far."""
-
-    __slots__ = ("_counts", "account", "failure", "left")
-
-    def __init__(self, account: str, items: int) -> None:
-        self.account = account
-        self.left = items
-        """Items that have no result yet."""
-        self.failure: Reason | None = None
-        """Why some are not durable."""
-        self._counts: dict[Result, int] = {}
-
-    def add(self, result: Result, count: int) -> None:
-        self._counts[result] = self._counts.get(result, 0) + count
-        self.left -= count
-
-    @property
-    def outcome(self) -> Outcome:
-        """What the webhook is answered."""
-        if self.failure is Reason.RECORD_TOO_LARGE:
-            # Even its stub was too large: no dead letter came of it, so it is no reason for a 200.
-            return Refused(Reason.RECORD_REFUSED, self.account)
-        if self.failure is not None:
-            return Refused(self.failure, self.account)
-        duplicates, dead_lettered = self._counts.get(Result.DUPLICATE, 0), self._counts.get(Result.DEAD_LETTERED, 0)
-        accepted = sum(self._counts.values()) - duplicates - dead_lettered
-        return Accepted(self.account, accepted, duplicates, dead_lettered)
 
 
 def _shrink(entry: _Entry, delivery: AuthenticDelivery) -> None:

@@ -110,6 +110,7 @@ class Webhook:
         self._paths = WebhookPaths(bounds.base_path)
         self._bounds = bounds
         self._sources = sources
+        # Bound once: what get_logger gives would bind itself anew for each line.
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("relay.http.webhook").bind()
         self._overdue = Overdue(self._answer_without_outcome)
         self._late: set[asyncio.Task[None]] = set()
@@ -140,11 +141,8 @@ class Webhook:
 
         `seconds` is the time since its first byte.
         """
-        request_id = self._sources.request_id()
-        self._observer.webhook_started()
-        self._log.info("webhook refused", reason=reason.value, request_id=request_id)
-        self._observer.webhook_ended("", MEANING[reason].kind.value, reason.value, seconds, None)
-        return answers.raw(answers.refused(reason, self._sources.rng), [(b"x-request-id", request_id.encode())])
+        answer, request_id = self._refuse_without_task(reason, seconds)
+        return answers.raw(answer, [(b"x-request-id", request_id)])
 
     def refuse_by_head(self, target: bytes, headers: Headers, seconds: float) -> bytes | None:
         """Give the raw 503 of a webhook that is deferred whatever its body, None where it must be heard.
@@ -162,12 +160,16 @@ class Webhook:
         if reason is None:
             return None
         self._heads_to_judge = _HEADS_AFTER_A_DEFERRAL
-        request_id, word = self._sources.request_id(), reason.value
+        answer, request_id = self._refuse_without_task(reason, seconds)
+        return b"%b\r\n%b" % (_head_of(answer, request_id), answer.body)
+
+    def _refuse_without_task(self, reason: Reason, seconds: float) -> tuple[answers.Answer, bytes]:
+        """Count and log a request that no task answers; give its answer, and its id."""
+        request_id, outcome, word = self._sources.request_id(), MEANING[reason].kind.value, reason.value
         self._observer.webhook_started()
-        self._log.info("webhook deferred", reason=word, request_id=request_id)
-        answer = answers.refused(reason, self._sources.rng)
-        self._observer.webhook_ended("", Kind.DEFERRED.value, word, seconds, None)
-        return b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, request_id.encode(), answer.body)
+        self._log.info(f"webhook {outcome}", reason=word, request_id=request_id)
+        self._observer.webhook_ended("", outcome, word, seconds, None)
+        return answers.refused(reason, self._sources.rng), request_id.encode()
 
     def _deferral_by_head(self, target: bytes, headers: Headers) -> Reason | None:
         place = self._paths.find(target)  # with a query it is no path of ours: the application knows better
@@ -307,7 +309,7 @@ class Webhook:
         # What is left of an unread body must not be taken for the next request.
         closes = closes or not (arrival.complete or arrival.passes_over)
         request_id = request.id.encode()
-        head = b"%bx-request-id: %b\r\n" % (answer.head, request_id)
+        head = _head_of(answer, request_id)
         body = b"" if request.scope["method"] == "HEAD" else answer.body
         if arrival.answer(head, body, closes=closes):
             return
@@ -341,6 +343,11 @@ def _read_head(headers: Sequence[tuple[bytes, bytes]]) -> _Head:
         elif name == b"traceparent":
             traces.append(value)
     return _Head(length, encoded, awaits_continue, one_traceparent(traces) if traces else None)
+
+
+def _head_of(answer: answers.Answer, request_id: bytes) -> bytes:
+    """Give an answer's head but for `connection`, and for the line break that ends it."""
+    return b"%bx-request-id: %b\r\n" % (answer.head, request_id)
 
 
 def _is_little(request: _Request) -> bool:
