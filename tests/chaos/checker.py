@@ -321,6 +321,18 @@ def recovery_s(run: Run, broken: Broken) -> float | None:
     return None
 
 
+def recoveries(run: Run) -> Iterator[tuple[Broken, Broken | None, float | None]]:
+    """Give each fault that there was time to recover from, the fault after it, and what `recovery_s` says of it.
+
+    None was promised where something else broke, or the run ended, before recovery was due.
+    """
+    last = max((tried.started for tried in run.tried), default=0.0)
+    faults = sorted(run.broken, key=lambda broken: broken.since)
+    for broken, following in zip_longest(faults, faults[1:]):
+        if broken.until + RECOVERED_WITHIN_S <= (last if following is None else min(last, following.since)):
+            yield broken, following, recovery_s(run, broken)
+
+
 def refusing_s(run: Run) -> Iterator[tuple[Broken, float]]:
     """Give for each fault the time from the first to the last attempt that was not answered 2xx.
 
@@ -338,15 +350,11 @@ def refusing_s(run: Run) -> Iterator[tuple[Broken, float]]:
 
 
 def _not_recovered(run: Run) -> Iterator[str]:
-    last = max((tried.started for tried in run.tried), default=0.0)
-    faults = sorted(run.broken, key=lambda broken: broken.since)
-    for broken, following in zip_longest(faults, faults[1:]):
-        settled, next_ = broken.until + RECOVERED_WITHIN_S, last if following is None else following.since
-        if last < settled:
-            continue
+    for broken, following, seconds in recoveries(run):
         named = f"{broken.fault.value} of {broken.what}, over at {broken.until:.1f}"
-        if recovery_s(run, broken) is None:
+        if seconds is None:
             yield f"{named}: never"
+        settled, next_ = broken.until + RECOVERED_WITHIN_S, math.inf if following is None else following.since
         after = [one.acknowledged for one in run.tried if not one.disguised and settled <= one.started < next_]
         if len(after) >= _FEWEST and sum(after) < RECOVERED_SHARE * len(after):
             yield f"{named}: then only {sum(after)} of {len(after)} were 2xx"

@@ -13,7 +13,7 @@ from tests.chaos.checker import (
     acknowledged_and_missing,
     duplicates,
     judged_times,
-    recovery_s,
+    recoveries,
     refusing_s,
     resent,
 )
@@ -54,8 +54,8 @@ class Ledger:
     answer_p99_s: float
     refusal_p99_s: float
     """Of the answers that refuse at once."""
-    longest_recovery_s: float
-    """From a fault's end to 2xx again."""
+    longest_recovery_s: float | None
+    """From a fault's end to 2xx again; None: no fault left the time to see it."""
     refusing_s: Mapping[str, float]
     """By kind of fault: the longest time from the first to the last attempt, since it began, that was not 2xx."""
     not_2xx: Mapping[str, int]
@@ -97,7 +97,7 @@ def settle(run: Run, verdicts: Sequence[Verdict], told: Circumstances) -> Ledger
     times = sorted(tried.seconds for tried in judged_times(run) if tried.status is not None)
     refusals = sorted(tried.seconds for tried in judged_times(run) if tried.refused_at_once)
     twice = duplicates(run)
-    recoveries = [recovery_s(run, broken) for broken in run.broken]
+    recovered = [seconds for _, _, seconds in recoveries(run) if seconds is not None]
     unexplained = next((verdict.count for verdict in verdicts if verdict.name == "I3"), 0)
     return Ledger(
         **asdict(told),
@@ -117,7 +117,7 @@ def settle(run: Run, verdicts: Sequence[Verdict], told: Circumstances) -> Ledger
         longest_answer_s=round(max(times, default=0.0), 3),
         answer_p99_s=round(quantile(times, 0.99) or 0.0, 3),
         refusal_p99_s=round(quantile(refusals, 0.99) or 0.0, 3),
-        longest_recovery_s=round(max((it for it in recoveries if it is not None), default=0.0), 1),
+        longest_recovery_s=round(max(recovered), 1) if recovered else None,
         refusing_s=_longest_by_kind(run),
         not_2xx=dict(Counter(tried.reason or tried.trouble for tried in run.tried if not tried.acknowledged)),
         longest_exit_s=round(max((seconds for seconds, _ in run.exits), default=0.0), 2),

@@ -34,6 +34,7 @@ def test_two_minutes_of_faults_lose_nothing_and_break_no_invariant(kafka: Kafka)
     assert status == 0, told
     assert (ledger["missing"], ledger["unexplained_duplicates"], ledger["broken"]) == (0, 0, [])
     assert ledger["longest_answer_s"] <= 3.5
+    assert ledger["longest_recovery_s"] <= 10.0
     assert ledger["acknowledged"] > 1000
 
 
@@ -44,6 +45,7 @@ def test_a_relay_killed_again_and_again_under_load_loses_nothing(kafka: Kafka) -
 
     assert status == 0, told
     assert (ledger["missing"], ledger["replica_restarts"]) == (0, 25)
+    assert ledger["longest_recovery_s"] <= 10.0  # from the last one: they follow too fast to recover between them
 
 
 def test_a_rolling_restart_under_load_breaks_no_connection_and_loses_nothing(kafka: Kafka) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.demo.facts import Fact
-from tests.chaos.checker import Process, Run, Stored, check, recovery_s, refusing_s
+from tests.chaos.checker import Process, Run, Stored, check, recoveries, recovery_s, refusing_s
 from tests.chaos.history import Broken, Counts, Out, Said, Tried
 from tests.chaos.ledger import Circumstances, settle
 from tests.chaos.script import Fault
@@ -83,6 +83,15 @@ def test_a_good_run_holds_every_invariant() -> None:
 
 OUTAGE = Broken(Fault.BROKER_PAUSED, "broker 1", 12.0, 14.0)
 STEADILY = [tried(at=14.0 + step / 10, status=503, webhook=100 + step) for step in range(120)]
+ONE_AFTER_ANOTHER = [Broken(Fault.RELAY_KILLED, f"a#{nth}", 12.0 + nth, 12.8 + nth) for nth in range(15)]
+"""The last is over at 26.8: what was refused until then is theirs."""
+
+
+def refused_now_and_then(*, until: float) -> list[Tried]:
+    """Attempts from 12.0 to 42.0 s; one in eight is refused for so long."""
+    times = [12.0 + step / 10 for step in range(300)]
+    return [tried(at=at, status=503 if at < until and nth % 8 == 0 else 200) for nth, at in enumerate(times)]
+
 
 PLANTED: dict[str, tuple[str, Run]] = {
     "an acknowledged fact is on no topic": ("I1", changed(stored=[stored()])),
@@ -162,6 +171,10 @@ PLANTED: dict[str, tuple[str, Run]] = {
             stored=[*GOOD.stored],
         ),
     ),
+    "no recovery from the last of many faults": (
+        "I7",
+        changed(tried=[*GOOD.tried, *refused_now_and_then(until=42.0)], broken=ONE_AFTER_ANOTHER),
+    ),
     "an exit too late": ("I8", changed(exits=[(20.1, 0)])),
     "an exit with another status": ("I8", changed(exits=[(1.0, -1)])),
     "events that are nowhere": (
@@ -226,6 +239,9 @@ EXPLAINED: dict[str, Run] = {
         replicas=2,
     ),
     "figures of a process that was killed": changed(processes=[Process("a#1", received=3, settled=2)]),
+    "refusals while one fault follows another": changed(
+        tried=[*GOOD.tried, *refused_now_and_then(until=26.8)], broken=ONE_AFTER_ANOTHER
+    ),
     "recovery that the run's end did not leave time to see": changed(
         tried=[*GOOD.tried, *STEADILY[:50]], broken=[OUTAGE]
     ),
@@ -244,6 +260,19 @@ def test_recovery_is_from_the_faults_end_to_answers_of_2xx(well_from: float, sec
     recovered = recovery_s(changed(tried=attempts), OUTAGE)
 
     assert recovered == pytest.approx(seconds, abs=0.15)
+
+
+def test_only_of_a_fault_that_left_the_time_for_it_is_recovery_asked() -> None:
+    run = changed(tried=refused_now_and_then(until=26.8), broken=ONE_AFTER_ANOTHER)
+
+    assert [broken for broken, _, _ in recoveries(run)] == ONE_AFTER_ANOTHER[-1:]
+    assert settle(run, check(run), CIRCUMSTANCES).longest_recovery_s == pytest.approx(0.0)
+
+
+def test_a_run_without_the_time_to_see_a_recovery_tells_none() -> None:
+    run = changed(tried=STEADILY[:50], broken=[OUTAGE])
+
+    assert settle(run, check(run), CIRCUMSTANCES).longest_recovery_s is None
 
 
 def test_how_long_a_fault_was_felt_is_from_the_first_to_the_last_attempt_that_was_not_answered_2xx() -> None:
