@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 OPS_STAMP := $(VENV)/.installed-ops
 PAGE_STAMP := $(VENV)/.installed-page
 BENCH_STAMP := $(VENV)/.installed-bench
+# A lock is whole, so nothing is resolved: pip before 23.3, which Python 3.11 and Debian 12 bring, takes the newest
+# version of whatever another one asks for with an extra, and then finds that the lock has no hash of it.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 PORT ?= 9092
 MINUTES ?= 10
 SEED ?= 1
@@ -25,8 +28,8 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing the locked dependencies into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 demo: $(STAMP) ## watch SMS statuses arrive on an embedded Kafka; ARGS="--seconds 20" ends by itself
@@ -49,7 +52,7 @@ ops: $(OPS_STAMP) ## check deploy/: image, manifests, rules, dashboard, runbooks
 
 $(OPS_STAMP): $(STAMP) tests/deploy/requirements.lock
 	@echo "Installing the tools that check deploy/ into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/deploy/requirements.lock
+	@$(INSTALL) --require-hashes -r tests/deploy/requirements.lock
 	@touch $@
 
 page: $(PAGE_STAMP) ## look at the console page in a real browser; leaves screenshots in build/page; wants Chromium and Node
@@ -57,7 +60,7 @@ page: $(PAGE_STAMP) ## look at the console page in a real browser; leaves screen
 
 $(PAGE_STAMP): $(STAMP) tests/page/requirements.lock
 	@echo "Installing what drives the browser into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/page/requirements.lock
+	@$(INSTALL) --require-hashes -r tests/page/requirements.lock
 	@touch $@
 
 bench: $(BENCH_STAMP) ## measure the relay, its floors and its peers on a real Kafka: 20 minutes; ARGS=--publish renews docs/performance.md
@@ -71,7 +74,7 @@ bench-micro: $(BENCH_STAMP) ## time the pure steps one by one
 
 $(BENCH_STAMP): $(STAMP) tests/benchmark/requirements.lock
 	@echo "Installing what measures and draws into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/benchmark/requirements.lock
+	@$(INSTALL) --require-hashes -r tests/benchmark/requirements.lock
 	@touch $@
 
 manifests: $(STAMP) ## write what is generated in deploy/: the PrometheusRule and the dashboard

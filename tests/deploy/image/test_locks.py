@@ -1,10 +1,6 @@
 """What is installed into the image: locked, hashed, and the very versions that the tests ran with."""
 
-import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,6 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.deploy.tools import DEPLOY
+from tests.locks import read_lock
 
 pytestmark = pytest.mark.ops
 
@@ -19,34 +16,14 @@ _PROJECT: Final = DEPLOY.parent / "pyproject.toml"
 _MAIN: Final = DEPLOY.parent / "requirements.lock"
 _EXTRAS: Final = ("otel", "redis")
 """Those of the image."""
-_HASH: Final = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
-
-
-@dataclass(frozen=True)
-class Locked:
-    """One package of a lock: its version as written, and the hashes of its files."""
-
-    version: str
-    hashes: frozenset[str]
-
-
-def read(lock: Path) -> dict[str, Locked]:
-    text = lock.read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return {name: locked for line in lines for name, locked in _package(line)}
-
-
-def _package(line: str) -> Iterator[tuple[str, Locked]]:
-    requirement = Requirement(line.partition(" --hash=")[0].strip())
-    yield canonicalize_name(requirement.name), Locked(str(requirement.specifier), frozenset(_HASH.findall(line)))
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
 def test_a_lock_of_the_image_is_a_part_of_the_main_one(lock: str) -> None:
-    main = read(_MAIN)
+    main = read_lock(_MAIN)
 
-    for name, locked in read(DEPLOY / lock).items():
-        assert locked.version.startswith("==")
+    for name, locked in read_lock(DEPLOY / lock).items():
+        assert locked.version
         assert locked.hashes
         assert main.get(name) == locked, f"{name} differs from requirements.lock: make lock"
 
@@ -55,7 +32,7 @@ def test_it_locks_what_serving_needs_with_the_shared_window_and_tracing() -> Non
     project = tomllib.loads(_PROJECT.read_text())["project"]
     asked = [*project["dependencies"], *(it for extra in _EXTRAS for it in project["optional-dependencies"][extra])]
 
-    locked = read(DEPLOY / "requirements.lock")
+    locked = read_lock(DEPLOY / "requirements.lock")
 
     assert {canonicalize_name(Requirement(it).name) for it in asked} <= set(locked)
 
@@ -66,7 +43,7 @@ def test_it_locks_nothing_of_the_demo_or_of_development() -> None:
     served = {Requirement(it).name for extra in _EXTRAS for it in extras[extra]}
     others = [*extras["demo"], *project["dependency-groups"]["dev"]]
 
-    locked = read(DEPLOY / "requirements.lock")
+    locked = read_lock(DEPLOY / "requirements.lock")
 
     assert not {canonicalize_name(Requirement(it).name) for it in others} - served & set(locked)
 
@@ -74,7 +51,7 @@ def test_it_locks_nothing_of_the_demo_or_of_development() -> None:
 def test_the_build_back_end_is_the_projects() -> None:
     asked = tomllib.loads(_PROJECT.read_text())["build-system"]["requires"]
 
-    locked = read(DEPLOY / "build.lock")
+    locked = read_lock(DEPLOY / "build.lock")
 
     for requirement in map(Requirement, asked):
-        assert requirement.specifier.contains(locked[requirement.name].version.removeprefix("=="))
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)].version)
