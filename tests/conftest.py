@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: a real Kafka, one that may be broken, the embedded broker, a Redis."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -97,6 +98,15 @@ def redis_server() -> Iterator[RedisServer]:
         pytest.skip(f"no Redis: {error}")
     with server:
         yield server
+
+
+def pytest_configure() -> None:
+    """Heed an interrupt, here and in every process that a test starts and then interrupts.
+
+    A shell's background job is started with SIGINT ignored, and hands that down.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 _LIMIT_S = 60.0
 
@@ -34,3 +35,13 @@ def start(*arguments: str, env: Mapping[str, str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def running(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start ``python -m relay``; should it still run when the block ends, it is killed, and never waited for."""
+    with start(*arguments, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

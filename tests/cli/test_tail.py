@@ -13,7 +13,7 @@ from relay.demo.broker import EmbeddedBroker
 from relay.settings import TopicSettings
 from relay.streams.tail import TailedRecord
 from tests.cli.conftest import Run
-from tests.cli.processes import start
+from tests.cli.processes import running
 from tests.kafka.guarded import PASSWORD, USER, GuardedKafka
 
 EVENT = {
@@ -92,7 +92,7 @@ def test_it_follows_what_is_written_after_it_said_so_and_ends_well_on_ctrl_c(
 ) -> None:
     send(embedded.bootstrap_servers, topic, (b"zzzzz", b'{"n":"before"}'))
 
-    with start("tail", "--json", env=settings) as following:
+    with running("tail", "--json", env=settings) as following:
         assert following.stdout is not None
         assert following.stderr is not None
         said = following.stderr.readline()

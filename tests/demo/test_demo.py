@@ -1,16 +1,15 @@
 """`relay demo` from outside: it ends by itself or by a signal, always with a ledger that tells the truth."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 
+from tests.cli.processes import running
 from tests.kafka.choice import Kafka
 from tests.kafka.ports import free_ports
 from tests.kafka.topics import Topics
@@ -141,18 +140,5 @@ def _wait_for(process: subprocess.Popen[str], words: str) -> None:
     raise AssertionError(message)
 
 
-@contextmanager
-def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-    process = subprocess.Popen(  # noqa: S603 - the arguments are this module's own
-        [sys.executable, "-m", "relay", "demo", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def _demo(*arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return running("demo", *arguments, env={})
