@@ -34,13 +34,9 @@ class Locked:
 
 def read_lock(lock: Path) -> dict[NormalizedName, Locked]:
     """Give what a lock holds, by name."""
-    lines = [line for line in unfolded(lock).splitlines() if line.strip() and not line.startswith("#")]
+    unfolded = lock.read_text().replace("\\\n", " ")
+    lines = [line for line in unfolded.splitlines() if line.strip() and not line.startswith("#")]
     found = [
         Locked(Requirement(line.partition(" --hash=")[0].strip()), frozenset(_HASH.findall(line))) for line in lines
     ]
     return {canonicalize_name(one.requirement.name): one for one in found}
-
-
-def unfolded(file: Path) -> str:
-    """Give a text with each command on one line."""
-    return file.read_text().replace("\\\n", " ")

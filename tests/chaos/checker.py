@@ -327,8 +327,7 @@ def recoveries(run: Run) -> Iterator[tuple[Broken, Broken | None, float | None]]
     None was promised where something else broke, or the run ended, before recovery was due.
     """
     last = max((tried.started for tried in run.tried), default=0.0)
-    faults = sorted(run.broken, key=lambda broken: broken.since)
-    for broken, following in zip_longest(faults, faults[1:]):
+    for broken, following in _in_order(run.broken):
         if broken.until + RECOVERED_WITHIN_S <= (last if following is None else min(last, following.since)):
             yield broken, following, recovery_s(run, broken)
 
@@ -338,8 +337,7 @@ def refusing_s(run: Run) -> Iterator[tuple[Broken, float]]:
 
     An attempt belongs to the fault during or after which it ended, for one that waited may have begun before.
     """
-    faults = sorted(run.broken, key=lambda broken: broken.since)
-    for broken, following in zip_longest(faults, faults[1:]):
+    for broken, following in _in_order(run.broken):
         end = math.inf if following is None else following.since
         bad = [
             tried.started
@@ -347,6 +345,12 @@ def refusing_s(run: Run) -> Iterator[tuple[Broken, float]]:
             if broken.since <= tried.ended < end and not (tried.acknowledged or tried.disguised)
         ]
         yield broken, max(bad) - min(bad) if bad else 0.0
+
+
+def _in_order(faults: Iterable[Broken]) -> Iterator[tuple[Broken, Broken | None]]:
+    """Give each fault and the one after it; None: it was the last."""
+    ordered = sorted(faults, key=lambda broken: broken.since)
+    return zip_longest(ordered, ordered[1:])
 
 
 def _not_recovered(run: Run) -> Iterator[str]:

@@ -66,7 +66,7 @@ def fail_to_read(number: str) -> None:
 def test_a_line_is_one_json_object_with_a_utc_time(logs: Logs) -> None:
     logs.configure()
 
-    structlog.stdlib.get_logger("relay.app").info("listening", port=8080)
+    structlog.get_logger("relay.app").info("listening", port=8080)
 
     line = logs.line()
     assert list(line) == ["timestamp", "level", "logger", "event", "port"]
@@ -110,7 +110,7 @@ def test_aiokafkas_debug_lines_which_hold_keys_and_values_are_never_written(logs
     sender.setLevel(own_level)
 
     sender.debug("Sending (key=%s value=%s) to %s", b"sms-id", SECRET, "topic")
-    structlog.stdlib.get_logger("relay.app").debug("ours")
+    structlog.get_logger("relay.app").debug("ours")
 
     assert logs.line()["event"] == "ours"
 
@@ -118,7 +118,7 @@ def test_aiokafkas_debug_lines_which_hold_keys_and_values_are_never_written(logs
 def test_a_higher_level_holds_for_everybody(logs: Logs) -> None:
     logs.configure("error")
 
-    structlog.stdlib.get_logger("relay.app").warning("ours")
+    structlog.get_logger("relay.app").warning("ours")
     logging.getLogger("aiokafka").warning("theirs")
 
     assert logs.text == ""
@@ -131,7 +131,7 @@ def test_a_validation_error_is_logged_without_what_it_holds(logs: Logs, log_form
     with pytest.raises(ValidationError) as caught:
         fail_to_read(SECRET)
     error = caught.value
-    structlog.stdlib.get_logger("relay.app").error("unexpected", error=error, exc_info=error)
+    structlog.get_logger("relay.app").error("unexpected", error=error, exc_info=error)
     logging.getLogger("aiokafka").error("unexpected: %s %r", error, error, exc_info=error)
     logging.getLogger("uvicorn.error").error(error, exc_info=error)
     logging.getLogger("relay.streams").error("unexpected", exc_info=error, stack_info=True)
@@ -147,7 +147,7 @@ def test_an_exception_shows_its_class_and_its_frames(logs: Logs) -> None:
     try:
         fail_to_read(SECRET)
     except ValidationError:
-        structlog.stdlib.get_logger("relay.app").exception("unexpected")
+        structlog.get_logger("relay.app").exception("unexpected")
 
     (told,) = logs.line()["exception"]
     assert told["name"] == "pydantic_core._pydantic_core.ValidationError"
@@ -193,7 +193,7 @@ def test_a_forged_line_stays_inside_its_own(logs: Logs, log_format: Literal["jso
     logs.configure(log_format=log_format)
     forged = 'x\n{"level":"info","event":"forged"}\x1b[2J\u2028\u202e'
 
-    structlog.stdlib.get_logger("relay.http").info(forged, path=forged, **{"key\n\x1b": [forged]})
+    structlog.get_logger("relay.http").info(forged, path=forged, **{"key\n\x1b": [forged]})
     logging.getLogger("uvicorn.error").warning("%s", forged)
 
     assert len(logs.text.splitlines()) == 2
@@ -207,7 +207,7 @@ def test_a_forged_line_stays_inside_its_own(logs: Logs, log_format: Literal["jso
 def test_a_megabyte_is_cut(logs: Logs) -> None:
     logs.configure()
 
-    structlog.stdlib.get_logger("relay.http").info("x" * 1_000_000, path="y" * 1_000_000)
+    structlog.get_logger("relay.http").info("x" * 1_000_000, path="y" * 1_000_000)
     logging.getLogger("uvicorn.error").warning("z" * 1_000_000)
 
     assert len(logs.text) < 3 * 2048 + 500
@@ -217,9 +217,9 @@ def test_context_is_on_every_line_of_its_request(logs: Logs) -> None:
     logs.configure()
 
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
-        structlog.stdlib.get_logger("relay.http").info("ours")
+        structlog.get_logger("relay.http").info("ours")
         logging.getLogger("aiokafka").warning("theirs")
-    structlog.stdlib.get_logger("relay.http").info("outside")
+    structlog.get_logger("relay.http").info("outside")
 
     assert [line.get("request_id") for line in logs.lines()] == ["r-1", "r-1", None]
 
@@ -250,7 +250,7 @@ def test_lines_that_differ_in_digits_only_are_alike(logs: Logs) -> None:
 
 def test_our_own_lines_are_limited_by_text_and_reason(logs: Logs) -> None:
     logs.configure()
-    log = structlog.stdlib.get_logger("relay.http.webhook")
+    log = structlog.get_logger("relay.http.webhook")
 
     for number in range(500):
         log.info("webhook refused", reason="unknown_token", request_id=number)
@@ -268,9 +268,9 @@ def test_a_line_of_ours_too_many_is_left_out_before_it_is_made(logs: Logs) -> No
     logging.getLogger("relay.http.webhook").addFilter(watch := Collect(made))
 
     for _ in range(500):
-        structlog.stdlib.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
+        structlog.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
     logs.clock.now += 60
-    structlog.stdlib.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
+    structlog.get_logger("relay.http.webhook").info("webhook deferred", reason="overloaded")
     logging.getLogger("relay.http.webhook").removeFilter(watch)
 
     assert len(made) == 100 + 1
@@ -295,9 +295,9 @@ def test_both_of_our_ways_to_log_are_limited_once_and_another_librarys_structlog
     logs.configure()
 
     for number in range(150):
-        structlog.stdlib.get_logger("relay.http.webhook").info("by structlog")
+        structlog.get_logger("relay.http.webhook").info("by structlog")
         logging.getLogger("relay.http.servers").info("by the standard library")
-        structlog.stdlib.get_logger("faststream").info("by another", number=number)
+        structlog.get_logger("faststream").info("by another", number=number)
 
     written = [line["event"] for line in logs.lines()]
     assert [written.count(said) for said in ("by structlog", "by the standard library", "by another")] == [100, 100, 10]
@@ -305,7 +305,7 @@ def test_both_of_our_ways_to_log_are_limited_once_and_another_librarys_structlog
 
 def test_the_last_configuration_holds_and_writes_once(logs: Logs) -> None:
     logs.configure("debug")
-    early = structlog.stdlib.get_logger("relay.app")
+    early = structlog.get_logger("relay.app")
     early.info("first")
     second = io.StringIO()
 
@@ -330,10 +330,10 @@ class Terminal(io.StringIO):
 def test_the_console_is_coloured_on_a_terminal_only(logs: Logs) -> None:
     terminal = Terminal()
     configure("info", "console", terminal)
-    structlog.stdlib.get_logger("relay.app").info("hello", port=1)
+    structlog.get_logger("relay.app").info("hello", port=1)
 
     logs.configure(log_format="console")
-    structlog.stdlib.get_logger("relay.app").info("hello", port=1)
+    structlog.get_logger("relay.app").info("hello", port=1)
 
     assert "\x1b[" in terminal.getvalue()
     assert "\x1b[" not in logs.text
@@ -345,7 +345,7 @@ def test_a_stream_of_a_poor_encoding_still_gets_the_line(logs: Logs) -> None:
     raw = io.BytesIO()
     configure("info", "console", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
 
-    structlog.stdlib.get_logger("relay.app").info("déjà")
+    structlog.get_logger("relay.app").info("déjà")
 
     assert rb"d\xe9j\xe0" in raw.getvalue()
     assert logs.text == ""
